@@ -1,0 +1,106 @@
+"""Data in the form every univariate solver reads: sorted, distinct, weighted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinear.core.checks import check_vector
+from splinear.univariate._samples_kernels import merge_ties
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sorted sites with the weighted mean of the rows that share each site.
+
+    For squared loss, rows with one `x` act through their total weight and weighted
+    mean alone; what the mean leaves unexplained is the constant `tie_loss`.
+
+    Attributes
+    ----------
+    x : (n,) array
+        Strictly increasing sites.
+    y : (n,) array
+        Weighted mean of the targets at each site.
+    w : (n,) array
+        Total weight at each site, positive.
+    tie_loss : float
+        ``sum w (y_row - y_site)^2 / 2`` over all rows: no fit can lower it.
+    """
+
+    x: Vector
+    y: Vector
+    w: Vector
+    tie_loss: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights."""
+        return float(np.sum(self.w))
+
+    @property
+    def energy(self) -> float:
+        """Objective of f = 0, ``sum(w y^2) / (2 sum(w))``, ties included."""
+        loss = 0.5 * float(np.dot(self.w, self.y * self.y)) + self.tie_loss
+        return loss / self.total
+
+
+def gather(x: Any, y: Any, sample_weight: Any = None) -> Samples:
+    """Check, sort and merge rows.
+
+    Parameters
+    ----------
+    x, y : (N,) array-likes of finite real numbers
+        In any order, ties allowed.
+    sample_weight : (N,) array-like, optional
+        Non-negative; a row of weight zero is as good as absent.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, no row has weight, an entry is not finite, a weight is
+        negative, or the range of `x` overflows.
+
+    Examples
+    --------
+    >>> s = gather([2.0, 1.0, 2.0], [3.0, 0.0, 5.0])
+    >>> s.x, s.y, s.w, s.tie_loss
+    (array([1., 2.]), array([0., 4.]), array([1., 2.]), 1.0)
+    """
+    x = check_vector("x", x)
+    y = check_vector("y", y, size=x.size)
+    w = _weights(sample_weight, x.size)
+    if x.size == 0:
+        raise ValueError("x must hold at least one row; got none")
+    if w is not None and not w.all():
+        keep = w > 0.0
+        x, y, w = x[keep], y[keep], w[keep]
+        if x.size == 0:
+            raise ValueError("sample_weight must have a positive entry; got zeros only")
+    if not np.isfinite(x.max() - x.min()):
+        raise ValueError("the range of x overflows double precision: rescale x")
+    if np.any(x[1:] < x[:-1]):
+        order = np.argsort(x)
+        x, y, w = x[order], y[order], None if w is None else w[order]
+    if w is None:
+        w = np.ones_like(x)
+    return Samples(*merge_ties(x, y, w))
+
+
+def _weights(sample_weight: Any, size: int) -> Vector | None:
+    if sample_weight is None:
+        return None
+    w = check_vector("sample_weight", sample_weight, size=size)
+    if np.any(w < 0.0):
+        worst = int(np.argmin(w))
+        raise ValueError(
+            f"sample_weight must be non-negative; got {w[worst]} at position {worst}"
+        )
+    return w
