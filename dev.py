@@ -1,0 +1,220 @@
+"""One way in: ``python3 dev.py demo`` and ``python3 dev.py test``.
+
+Standard library only, and old syntax only, so that a Python that is too old can
+still read the sentence saying so.  See ``USAGE`` for the commands.
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+USAGE = """\
+usage: python3 dev.py demo                   fit real data, print the certificate
+       python3 dev.py test [--slow] [...]    tests, doctests, gallery; rest to pytest
+       python3 dev.py style                  ruff, pyright, codespell
+       python3 dev.py splinear ...           any command of the learning library
+       python3 dev.py presence ...           any command of private-presence"""
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+CONSTRAINTS = ROOT / "constraints.txt"
+PYPROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("packages/*/pyproject.toml"))]
+OLDEST = (3, 11)
+
+# Command -> (extras of splinear, dependency groups of the root pyproject).
+NEEDS = {
+    "demo": ("plot", ()),
+    "splinear": ("plot,io", ()),
+    "presence": ("plot", ()),
+    "test": ("plot,io", ("test",)),
+    "style": ("plot,io", ("test", "style")),
+}
+
+
+def main(words):
+    """Run the command that `words` name; return its exit status."""
+    if not words or words[0] not in NEEDS:
+        print(USAGE)
+        return 0 if words and words[0] in ("-h", "--help", "help") else 2
+    check_python()
+    command, rest = words[0], words[1:]
+    install(*NEEDS[command])
+    if command == "style":
+        return style()
+    if command == "test":
+        say_if_torch_is_huge()
+        return run(pytest_words(rest), parallel_environment())
+    if command == "demo":
+        return run([str(BIN / "splinear"), "demo", *rest], environment())
+    return run([str(BIN / command), *rest], environment())
+
+
+# --- the commands ---------------------------------------------------------------
+
+
+def pytest_words(rest):
+    """Return pytest's command line: not `slow` unless asked, two workers unless told."""
+    words = [str(PYTHON), "-m", "pytest"]
+    if not any(word.startswith(("-n", "--pdb", "--co")) for word in rest):
+        words += ["-n", "2", "--dist", "worksteal"]
+    if "--slow" not in rest:
+        words += ["-m", "not slow"]
+    return words + [word for word in rest if word != "--slow"]
+
+
+def style():
+    """Run every style check, also after one has failed; return 1 if any did."""
+    checks = [
+        ["ruff", "format", "--check", "."],
+        ["ruff", "check", "."],
+        ["pyright", "--warnings" if os.environ.get("STRICT") else "--level=error"],
+        ["codespell"],
+    ]
+    failed = [check[0] for check in checks if not passes(check)]
+    print("style: " + ("failed: " + ", ".join(failed) if failed else "all good"))
+    return 1 if failed else 0
+
+
+def passes(words):
+    """Say what is run, run it in the environment, and tell whether it succeeded."""
+    print("$ " + " ".join(words), flush=True)
+    program = [str(BIN / words[0]), *words[1:]]
+    return subprocess.call(program, env=environment(), cwd=str(ROOT)) == 0
+
+
+def run(words, env):
+    """Hand the process over to `words`, so that Ctrl-C reaches only them."""
+    sys.stdout.flush()
+    if os.name == "nt":
+        return subprocess.call(words, env=env)
+    return os.execve(words[0], words, env)
+
+
+def environment():
+    """Return the variables under which every command runs."""
+    env = dict(os.environ)
+    env["PATH"] = str(BIN) + os.pathsep + env.get("PATH", "")
+    env["VIRTUAL_ENV"] = str(VENV)
+    env["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"  # "a newer version exists" is no news
+    env.pop("PYTHONHOME", None)
+    # Kernels compile once per machine, not once per run.
+    env.setdefault("NUMBA_CACHE_DIR", str(VENV / "numba-cache"))
+    return env
+
+
+def parallel_environment():
+    """Return `environment()` with one BLAS thread: two workers fill two cores."""
+    env = environment()
+    env.setdefault("OMP_NUM_THREADS", "1")
+    env.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return env
+
+
+# --- the environment in .venv ----------------------------------------------------
+
+
+def install(extras, groups):
+    """Make sure that .venv holds both packages with `extras` and `groups`.
+
+    A stamp per set of needs holds the hash of what decides the installation, so that
+    the second call starts at once.
+    """
+    name = "-".join([extras.replace(",", "-"), *groups])
+    stamp = VENV / "stamps" / name
+    wanted = fingerprint()
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    make_venv()
+    print("installing into .venv (once; the first time takes a minute or two)")
+    sys.stdout.flush()
+    pip_install(extras, groups)
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(wanted)
+
+
+def fingerprint():
+    """Return a hash of the pyprojects, the constraints and the place of the folder."""
+    digest = hashlib.sha256(str(ROOT).encode())  # editable installs point here
+    for path in [*PYPROJECTS, CONSTRAINTS]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def make_venv():
+    """Create .venv where there is none that runs."""
+    if PYTHON.exists() and subprocess.call([str(PYTHON), "-c", "import pip"]) == 0:
+        return
+    try:
+        import ensurepip  # noqa: F401, PLC0415
+        import venv  # noqa: PLC0415
+    except ImportError:
+        stop(
+            "this Python can make no virtual environment: its `venv` comes without "
+            "`ensurepip`. On Debian and Ubuntu: sudo apt install python3-venv"
+        )
+    print("making .venv with " + sys.executable)
+    venv.create(str(VENV), with_pip=True, clear=True)
+
+
+def pip_install(extras, groups):
+    """Install both packages editable, with the wanted `groups` of the root pyproject."""
+    words = [str(PYTHON), "-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS)]
+    words += ["--disable-pip-version-check"]
+    words += ["-e", str(ROOT / "packages" / "splinear") + "[" + extras + "]"]
+    words += ["-e", str(ROOT / "packages" / "private-presence")]
+    for group in groups:
+        words += dependency_group(group)
+    status = subprocess.call(words, stdin=subprocess.DEVNULL)
+    if status != 0:
+        stop(
+            "pip failed (its message is above). Without a network it cannot work; "
+            "otherwise remove .venv and try again. The command was:\n  "
+            + " ".join(words)
+        )
+
+
+def dependency_group(name):
+    """Return the requirements listed under ``[dependency-groups]`` as `name`."""
+    import tomllib  # noqa: PLC0415 (Python 3.11 has it; check_python ran before)
+
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["dependency-groups"][name]
+
+
+# --- what goes wrong, in words ----------------------------------------------------
+
+
+def check_python():
+    """Stop with a sentence when the running Python is too old."""
+    if sys.version_info[:2] < OLDEST:
+        stop(
+            "Python %d.%d or newer is needed, and this is %d.%d (%s). "
+            "Start dev.py with a newer one, for example: python3.12 dev.py test"
+            % (OLDEST + sys.version_info[:2] + (sys.executable,))
+        )
+
+
+def say_if_torch_is_huge():
+    """Say in a line when the torch in .venv is a CUDA build of gigabytes."""
+    for path in VENV.glob("lib*/**/site-packages/torch/version.py"):
+        cuda = re.search(r"^cuda\b.*= '([\d.]+)'", path.read_text(), re.MULTILINE)
+        if cuda:
+            print(
+                "note: torch in .venv is a CUDA %s build, which takes gigabytes; if this "
+                "machine has no GPU, remove it and install the CPU build that the "
+                "selector on PyTorch's page 'Get Started' names" % cuda.group(1)
+            )
+
+
+def stop(sentence):
+    """Leave with `sentence` and status 1."""
+    sys.exit("dev.py: " + sentence)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

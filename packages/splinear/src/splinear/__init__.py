@@ -1,0 +1,55 @@
+"""Sparsest splines and shallow networks, fitted with a certificate of optimality.
+
+Names load when they are first used (PEP 562), so that ``import splinear`` costs
+nothing: no compiler, no scikit-learn and no torch until a name needs them.
+
+Examples
+--------
+>>> import splinear
+>>> "Spline" in dir(splinear)
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the same names for type checkers and editors
+    from splinear.univariate import AdaptiveSplineClassifier as AdaptiveSplineClassifier
+    from splinear.univariate import AdaptiveSplineRegressor as AdaptiveSplineRegressor
+    from splinear.univariate import (
+        AdaptiveSplineRegressorCV as AdaptiveSplineRegressorCV,
+    )
+    from splinear.univariate import Spline as Spline
+    from splinear.univariate import fit_path as fit_path
+    from splinear.univariate import fit_spline as fit_spline
+    from splinear.univariate import interpolate as interpolate
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it.  tests/test_rules.py holds that the
+# imports above say the same.
+_HOME = {
+    "AdaptiveSplineClassifier": "splinear.univariate",
+    "AdaptiveSplineRegressor": "splinear.univariate",
+    "AdaptiveSplineRegressorCV": "splinear.univariate",
+    "Spline": "splinear.univariate",
+    "fit_path": "splinear.univariate",
+    "fit_spline": "splinear.univariate",
+    "interpolate": "splinear.univariate",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604 (all are strings)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(
+            f"module 'splinear' has no attribute {name!r}; it has {', '.join(__all__)}"
+        )
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
