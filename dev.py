@@ -60,7 +60,7 @@ def main(words):
 def pytest_words(rest):
     """Return pytest's command line: not `slow` unless asked, two workers unless told."""
     words = [str(PYTHON), "-m", "pytest"]
-    if not any(word.startswith(("-n", "--pdb", "--co")) for word in rest):
+    if not any(word.startswith(("-n", "--pdb", "--collect")) for word in rest):
         words += ["-n", "2", "--dist", "worksteal"]
     if "--slow" not in rest:
         words += ["-m", "not slow"]
@@ -72,7 +72,7 @@ def style():
     checks = [
         ["ruff", "format", "--check", "."],
         ["ruff", "check", "."],
-        ["pyright", "--warnings" if os.environ.get("STRICT") else "--level=error"],
+        ["pyright"],
         ["codespell"],
     ]
     failed = [check[0] for check in checks if not passes(check)]
@@ -150,8 +150,8 @@ def make_venv():
     if PYTHON.exists() and subprocess.call([str(PYTHON), "-c", "import pip"]) == 0:
         return
     try:
-        import ensurepip  # noqa: F401, PLC0415
-        import venv  # noqa: PLC0415
+        import ensurepip  # noqa: F401 (only asked whether it is there)
+        import venv
     except ImportError:
         stop(
             "this Python can make no virtual environment: its `venv` comes without "
@@ -180,7 +180,7 @@ def pip_install(extras, groups):
 
 def dependency_group(name):
     """Return the requirements listed under ``[dependency-groups]`` as `name`."""
-    import tomllib  # noqa: PLC0415 (Python 3.11 has it; check_python ran before)
+    import tomllib  # Python 3.11 has it, and check_python ran before
 
     with (ROOT / "pyproject.toml").open("rb") as file:
         return tomllib.load(file)["dependency-groups"][name]
@@ -193,9 +193,10 @@ def check_python():
     """Stop with a sentence when the running Python is too old."""
     if sys.version_info[:2] < OLDEST:
         stop(
-            "Python %d.%d or newer is needed, and this is %d.%d (%s). "
-            "Start dev.py with a newer one, for example: python3.12 dev.py test"
-            % (OLDEST + sys.version_info[:2] + (sys.executable,))
+            "Python {}.{} or newer is needed, and this is {}.{} ({}). Start dev.py with "
+            "a newer one, for example: python3.12 dev.py test".format(
+                *OLDEST, *sys.version_info[:2], sys.executable
+            )
         )
 
 
@@ -205,9 +206,9 @@ def say_if_torch_is_huge():
         cuda = re.search(r"^cuda\b.*= '([\d.]+)'", path.read_text(), re.MULTILINE)
         if cuda:
             print(
-                "note: torch in .venv is a CUDA %s build, which takes gigabytes; if this "
-                "machine has no GPU, remove it and install the CPU build that the "
-                "selector on PyTorch's page 'Get Started' names" % cuda.group(1)
+                f"note: torch in .venv is a CUDA {cuda.group(1)} build, which takes "
+                "gigabytes; on a machine without a GPU, remove it and install the CPU "
+                "build that the selector on PyTorch's page 'Get Started' names"
             )
 
 

@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Private presence.  The service is not yet built: "
         "every command says so and exits with status 2.",
     )
-    parser.add_argument("--version", action="version", version=f"presence {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"presence {__version__}"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=f"(not yet built) {purpose}")
