@@ -75,7 +75,7 @@ def style():
         ["pyright"],
         ["codespell"],
     ]
-    failed = [check[0] for check in checks if not passes(check)]
+    failed = [" ".join(check[:2]) for check in checks if not passes(check)]
     print("style: " + ("failed: " + ", ".join(failed) if failed else "all good"))
     return 1 if failed else 0
 

@@ -44,14 +44,12 @@ SOURCES = committed("*.py")
 
 def offences(tree, may_print):
     """Yield (line, sentence) for each node that breaks a rule."""
-    for node in ast.walk(tree):
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.stmt | ast.expr))
+    for node in nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare):
             yield node.lineno, "a comparison whose result is dropped"
         if isinstance(node, ast.Raise) and is_several_strings(node.exc):
-            yield (
-                node.lineno,
-                "an exception built from several strings: a comma slipped",
-            )
+            yield node.lineno, "an exception built from several strings"
         if not may_print and is_print(node):
             yield node.lineno, "`print` outside the command line"
 
