@@ -169,3 +169,29 @@ def defect(pieces: Pieces) -> Vector:
     misfit = np.abs(shift(before, steps) - after)[:rows]
     size = shift(np.abs(before), np.abs(steps))[:rows] + np.abs(after[:rows])
     return np.max(misfit / np.where(size > 0.0, size, 1.0), axis=1)
+
+
+def extend(pieces: Pieces, domain: tuple[float, float], x: Vector) -> Vector:
+    """Evaluate; beyond the domain along the tangent at its end."""
+    # Clipped first: a high power of a far point could overflow on the way.
+    result = evaluate(pieces, np.clip(x, *domain))
+    for end, beyond in ((domain[0], x < domain[0]), (domain[1], x > domain[1])):
+        if beyond.any():
+            _, slope = tangent(pieces, end, from_left=end == domain[1])
+            result[beyond] += slope * (x[beyond] - end)
+    return result
+
+
+def definite_extended(
+    pieces: Pieces, domain: tuple[float, float], a: float, b: float
+) -> float:
+    """Integrate over [a, b], a <= b; beyond the domain along the tangents."""
+    low, high = domain
+    total = 0.0
+    for end, start, stop in ((low, a, min(b, low)), (high, max(a, high), b)):
+        if start < stop:
+            value, slope = tangent(pieces, end, from_left=end == high)
+            middle = 0.5 * ((start - end) + (stop - end))
+            total += (value + slope * middle) * (stop - start)
+    a, b = max(a, low), min(b, high)
+    return total + definite(pieces, a, b) if a < b else total

@@ -7,15 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinear.core.checks import check_scalar, check_vector
-from splinear.univariate import _pieces
+from splinear.univariate import _pieces, _spline_build
 from splinear.univariate._pieces import Matrix, Pieces, Vector
+from splinear.univariate._spline_checks import (
+    check_coefficients,
+    check_domain,
+    check_extrapolate,
+    check_inside,
+    check_knots,
+    check_order,
+    refuse_gaps,
+)
 
 if TYPE_CHECKING:
     from scipy.interpolate import PPoly
 
 Extrapolate = Literal["linear", "raise", "polynomial"]
-
-_NAMES = {1: "constant", 2: "linear", 3: "quadratic", 4: "cubic"}
 
 
 @final
@@ -69,16 +76,17 @@ class Spline:
     domain: tuple[float, float]
 
     def __post_init__(self) -> None:
-        order = _check_order(self.order)
-        knots = _check_knots(self.knots).copy()
-        coefficients = _check_coefficients(self.coefficients, (order, knots.size + 1))
+        order = check_order(self.order)
+        knots = check_knots(self.knots).copy()
+        shape = (order, knots.size + 1)
+        coefficients = check_coefficients(self.coefficients, shape).copy()
         knots.flags.writeable = coefficients.flags.writeable = False
         for name, value in (
             ("order", order),
             ("knots", knots),
             ("coefficients", coefficients),
             ("origin", check_scalar("origin", self.origin)),
-            ("domain", _check_domain(self.domain)),
+            ("domain", check_domain(self.domain)),
         ):
             object.__setattr__(self, name, value)
 
@@ -117,8 +125,8 @@ class Spline:
         >>> float(f(3.0)), f.jumps
         (4.0, array([2.]))
         """
-        order = _check_order(order)
-        knots = _check_knots(knots)
+        order = check_order(order)
+        knots = check_knots(knots)
         jumps = check_vector("jumps", jumps, size=knots.size)
         polynomial = check_vector("polynomial", polynomial, size=order)
         origin = check_scalar("origin", origin)
@@ -160,16 +168,10 @@ class Spline:
         >>> Spline.from_values([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 0.0]).knots
         array([2.])
         """
-        x = _check_knots(knots)
+        x = check_knots(knots)
         y = check_vector("values", values, size=x.size)
-        if x.size == 0:
-            raise ValueError("knots must hold at least one point; got none")
-        ends = (float(x[0]), float(x[-1])) if domain is None else domain
-        keep = _kinks(x, y, check_scalar("tol", tol, low=0.0))
-        x, y = x[keep], y[keep]
-        slopes = np.diff(y) / np.diff(x) if x.size > 1 else np.zeros(1)
-        table = np.vstack((y[: slopes.size], slopes))
-        return cls(2, x[1:-1], table, float(x[0]), ends)
+        pieces = _spline_build.joined(x, y, check_scalar("tol", tol, low=0.0))
+        return _wrap(pieces, (x[0], x[-1]) if domain is None else domain)
 
     @classmethod
     def from_ppoly(cls, ppoly: "PPoly", tol: float = 1e-10) -> "Spline":
@@ -192,10 +194,9 @@ class Spline:
             If the pieces do not meet with m-2 derivatives: then the total variation
             of the (m-1)-th derivative is infinite.
         """
-        x = np.asarray(ppoly.x, dtype=np.float64)
-        table = np.ascontiguousarray(ppoly.c[::-1])
-        domain = (float(x[0]), float(x[-1]))
-        return _refuse_gaps(cls(len(table), x[1:-1], table, domain[0], domain), tol)
+        pieces, domain = _spline_build.from_scipy(ppoly)
+        refuse_gaps(pieces, tol)
+        return _wrap(pieces, domain)
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Spline":
@@ -207,20 +208,11 @@ class Spline:
             If the record is of another type or version, lacks a field or holds
             pieces that do not meet.
         """
-        kind, version = record.get("type"), record.get("version")
-        if (kind, version) != ("spline", 1):
-            raise ValueError(
-                f"a record of type 'spline', version 1 was expected; got {kind!r}, "
-                f"version {version!r}: write it with Spline.to_dict"
-            )
-        fields = ("order", "knots", "coefficients", "origin", "domain")
-        missing = [name for name in fields if name not in record]
-        if missing:
-            raise ValueError(f"the record must hold {fields}; {missing} are missing")
-        order, knots, table, origin, domain = (record[name] for name in fields)
-        # An empty list has no dtype of its own: say that these are numbers.
-        knots = np.array(knots, dtype=np.float64) if len(knots) == 0 else knots
-        return _refuse_gaps(cls(order, knots, table, origin, tuple(domain)), 1e-6)
+        order, knots, table, origin, domain = _spline_build.fields_of(record)
+        spline = cls(order, knots, table, origin, tuple(domain))
+        # A file may come from elsewhere: looser than rounding, tighter than a lie.
+        refuse_gaps(spline.pieces, 1e-6)
+        return spline
 
     @property
     def pieces(self) -> Pieces:
@@ -229,12 +221,12 @@ class Spline:
 
     @property
     def values(self) -> Vector:
-        """f at the knots, (K,); for order 1 the value to the right of the jump."""
+        """Function at the knots, (K,); for order 1 the value to the right of the jump."""
         return self.coefficients[0, 1:]
 
     @property
     def slopes(self) -> Vector:
-        """f' where each piece is anchored, (K+1,); the slope of each line, order 2."""
+        """Derivative at each anchor, (K+1,): for order 2 the slope of each line."""
         if self.order == 1:
             return np.zeros(self.knots.size + 1)
         return self.coefficients[1]
@@ -275,32 +267,18 @@ class Spline:
             If x is not finite, `extrapolate` is none of these, or it is "raise"
             and a point lies outside.
         """
+        check_extrapolate(extrapolate)
         shape = np.shape(x)
-        points = check_vector("x", np.ravel(np.asarray(x))) if np.size(x) else None
-        if extrapolate not in ("linear", "raise", "polynomial"):
-            raise ValueError(
-                "extrapolate must be 'linear', 'raise' or 'polynomial'; "
-                f"got {extrapolate!r}"
-            )
-        if points is None:
+        if np.size(x) == 0:
             return np.empty(shape)
-        result = _pieces.evaluate(self.pieces, points)
-        if extrapolate != "polynomial":
-            self._outside(points, result, refuse=extrapolate == "raise")
+        points = check_vector("x", np.ravel(np.asarray(x)))
+        if extrapolate == "raise":
+            check_inside(points, self.domain)
+        if extrapolate == "linear":
+            result = _pieces.extend(self.pieces, self.domain, points)
+        else:
+            result = _pieces.evaluate(self.pieces, points)
         return result.reshape(shape)[()]
-
-    def _outside(self, x: Vector, result: Vector, *, refuse: bool) -> None:
-        low, high = self.domain
-        for end, beyond in ((low, x < low), (high, x > high)):
-            if not beyond.any():
-                continue
-            if refuse:
-                raise ValueError(
-                    f"x must lie in the domain [{low}, {high}]; got {x[beyond][0]}: "
-                    "pass extrapolate='linear' to go on with the tangent"
-                )
-            value, slope = _pieces.tangent(self.pieces, end, from_left=end == high)
-            result[beyond] = value + slope * (x[beyond] - end)
 
     def derivative(self, times: int = 1) -> "Spline":
         """Differentiate; a spline of order m - times (order 1, zero, if none is left).
@@ -319,7 +297,7 @@ class Spline:
         >>> Spline.from_values([0.0, 1.0, 2.0], [0.0, 1.0, 0.0]).derivative()(1.5)
         np.float64(-1.0)
         """
-        times = _check_order(times, "times", low=0)
+        times = check_order(times, "times", low=0)
         table = _pieces.differentiate(self.coefficients, times)
         pieces = Pieces(self.knots, table, self.origin)
         if times >= self.order:
@@ -355,14 +333,7 @@ class Spline:
         b = high if b is None else check_scalar("b", b)
         if a > b:
             return -self.integral(b, a)
-        total = 0.0
-        for end, start, stop in ((low, a, min(b, low)), (high, max(a, high), b)):
-            if start < stop:
-                value, slope = _pieces.tangent(self.pieces, end, from_left=end == high)
-                middle = 0.5 * ((start - end) + (stop - end))
-                total += (value + slope * middle) * (stop - start)
-        a, b = max(a, low), min(b, high)
-        return total + _pieces.definite(self.pieces, a, b) if a < b else total
+        return _pieces.definite_extended(self.pieces, self.domain, a, b)
 
     def __add__(self, other: "Spline") -> "Spline":
         """Add a spline of the same order; the domain of the sum spans both."""
@@ -423,17 +394,7 @@ class Spline:
         ValueError
             If the domain is a single point: a PPoly needs an interval.
         """
-        from scipy.interpolate import PPoly
-
-        low, high = self.domain
-        if not low < high:
-            raise ValueError(f"the domain must be an interval; got [{low}, {high}]")
-        inside = self.knots[(self.knots > low) & (self.knots < high)]
-        breaks = np.concatenate(([low], inside, [high]))
-        where = _pieces.locate(self.knots, breaks[:-1])
-        steps = breaks[:-1] - self.pieces.anchors[where]
-        table = _pieces.shift(self.coefficients[:, where], steps)
-        return PPoly(table[::-1], breaks, extrapolate=True)
+        return _spline_build.to_scipy(self.pieces, self.domain)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a record for JSON; floats survive it exactly.
@@ -445,15 +406,7 @@ class Spline:
         >>> Spline.from_dict(json.loads(json.dumps(f.to_dict()))) == f
         True
         """
-        return {
-            "type": "spline",
-            "version": 1,
-            "order": self.order,
-            "knots": self.knots.tolist(),
-            "coefficients": self.coefficients.tolist(),
-            "origin": self.origin,
-            "domain": list(self.domain),
-        }
+        return _spline_build.to_record(self.pieces, self.domain)
 
     def __repr__(self) -> str:
         """Return order, number of knots, domain and variation on one line."""
@@ -465,77 +418,9 @@ class Spline:
 
     def __str__(self) -> str:
         """Say in a sentence what the function is and where its knots are."""
-        degree = _NAMES.get(self.order, f"polynomial of degree {self.order - 1}")
-        head = f"piecewise {degree} on [{self.domain[0]:g}, {self.domain[1]:g}]"
-        if self.knots.size == 0:
-            return f"{head}, no knot"
-        shown = ", ".join(f"{knot:g}" for knot in self.knots[:8])
-        more = f" and {self.knots.size - 8} more" if self.knots.size > 8 else ""
-        plural = "knots" if self.knots.size > 1 else "knot"
-        return (
-            f"{head}, {self.knots.size} {plural} at {shown}{more}, "
-            f"variation {self.variation:.6g}"
-        )
+        return _spline_build.sentence(self.pieces, self.domain, self.variation)
 
 
 def _wrap(pieces: Pieces, domain: tuple[float, float]) -> Spline:
     table = pieces.coefficients
     return Spline(len(table), pieces.knots, table, pieces.origin, domain)
-
-
-def _check_order(order: Any, name: str = "order", low: int = 1) -> int:
-    if check_scalar(name, order, low=low) != int(order):
-        raise ValueError(f"{name} must be an integer >= {low}; got {order}")
-    return int(order)
-
-
-def _check_knots(knots: Any) -> Vector:
-    vector = check_vector("knots", knots)
-    bad = np.flatnonzero(np.diff(vector) <= 0.0)
-    if bad.size:
-        at = bad[0]
-        raise ValueError(
-            f"knots must increase strictly; got {vector[at]} then {vector[at + 1]} at "
-            f"position {at + 1}: sort and merge them first"
-        )
-    return vector
-
-
-def _check_coefficients(table: Any, shape: tuple[int, int]) -> Matrix:
-    matrix = np.asarray(table)
-    if matrix.shape != shape:
-        raise ValueError(
-            f"coefficients must have shape (order, knots + 1) = {shape}; "
-            f"got {matrix.shape}"
-        )
-    return check_vector("coefficients", matrix.ravel()).reshape(shape).copy()
-
-
-def _check_domain(domain: Any) -> tuple[float, float]:
-    if len(domain) != 2:
-        raise ValueError(f"domain must be (low, high); got {domain!r}")
-    low, high = (check_scalar("domain", end) for end in domain)
-    if low > high:
-        raise ValueError(f"domain must have low <= high; got ({low}, {high})")
-    return low, high
-
-
-def _kinks(x: Vector, y: Vector, tol: float) -> NDArray[np.bool_]:
-    keep = np.ones(x.size, dtype=bool)
-    if x.size > 2:
-        gaps = np.diff(x)
-        size = (np.abs(y[1:]) + np.abs(y[:-1])) / gaps
-        kinks = np.abs(np.diff(np.diff(y) / gaps))
-        keep[1:-1] = kinks > tol * (size[1:] + size[:-1])
-    return keep
-
-
-def _refuse_gaps(spline: Spline, tol: float) -> Spline:
-    defects = _pieces.defect(spline.pieces)
-    for derivative in np.flatnonzero(defects > tol):
-        raise ValueError(
-            f"a spline of order {spline.order} must have {spline.order - 2} continuous "
-            f"derivatives; derivative {derivative} jumps by {defects[derivative]:.1e} "
-            "relative to its size: lower the order or repair the pieces"
-        )
-    return spline
