@@ -20,19 +20,21 @@ usage: python3 dev.py demo                   fit real data, print the certificat
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+STAMPS = VENV / "stamps"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CONSTRAINTS = ROOT / "constraints.txt"
 PYPROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("packages/*/pyproject.toml"))]
 OLDEST = (3, 11)
 
-# Command -> (extras of splinear, dependency groups of the root pyproject).
+# Command -> what it needs: extras of splinear, dependency groups of the root pyproject.
+EXTRAS = ("plot", "io")
 NEEDS = {
-    "demo": ("plot", ()),
-    "splinear": ("plot,io", ()),
-    "presence": ("plot", ()),
-    "test": ("plot,io", ("test",)),
-    "style": ("plot,io", ("test", "style")),
+    "demo": ("plot",),
+    "splinear": ("plot", "io"),
+    "presence": (),
+    "test": ("plot", "io", "test"),
+    "style": ("plot", "io", "test", "style"),
 }
 
 
@@ -43,7 +45,7 @@ def main(words):
         return 0 if words and words[0] in ("-h", "--help", "help") else 2
     check_python()
     command, rest = words[0], words[1:]
-    install(*NEEDS[command])
+    install(NEEDS[command])
     if command == "style":
         return style()
     if command == "test":
@@ -118,23 +120,31 @@ def parallel_environment():
 # --- the environment in .venv ----------------------------------------------------
 
 
-def install(extras, groups):
-    """Make sure that .venv holds both packages with `extras` and `groups`.
+def install(needs):
+    """Make sure that .venv holds both packages with `needs`.
 
     A stamp per set of needs holds the hash of what decides the installation, so that
     the second call starts at once.
     """
-    name = "-".join([extras.replace(",", "-"), *groups])
-    stamp = VENV / "stamps" / name
     wanted = fingerprint()
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if PYTHON.exists() and any(covers(stamp, needs, wanted) for stamp in stamps()):
         return
     make_venv()
     print("installing into .venv (once; the first time takes a minute or two)")
     sys.stdout.flush()
-    pip_install(extras, groups)
-    stamp.parent.mkdir(exist_ok=True)
-    stamp.write_text(wanted)
+    pip_install(needs)
+    STAMPS.mkdir(exist_ok=True)
+    (STAMPS / "-".join(("packages", *needs))).write_text(wanted)
+
+
+def stamps():
+    """List what has been installed, one file each; its name says which needs."""
+    return list(STAMPS.iterdir()) if STAMPS.exists() else []
+
+
+def covers(stamp, needs, wanted):
+    """Tell whether `stamp` is of now and holds at least `needs`."""
+    return set(needs) <= set(stamp.name.split("-")) and stamp.read_text() == wanted
 
 
 def fingerprint():
@@ -147,30 +157,37 @@ def fingerprint():
 
 def make_venv():
     """Create .venv where there is none that runs."""
-    if PYTHON.exists() and subprocess.call([str(PYTHON), "-c", "import pip"]) == 0:
+    if PYTHON.exists() and has_pip():
         return
     try:
         import ensurepip  # noqa: F401 (only asked whether it is there)
         import venv
-    except ImportError:
+
+        print("making .venv with " + sys.executable)
+        venv.create(str(VENV), with_pip=True, clear=True)
+    except (ImportError, subprocess.CalledProcessError):
         stop(
-            "this Python can make no virtual environment: its `venv` comes without "
-            "`ensurepip`. On Debian and Ubuntu: sudo apt install python3-venv"
+            "this Python can make no virtual environment: its `venv` comes without a "
+            "working `ensurepip`. On Debian and Ubuntu: sudo apt install python3-venv"
         )
-    print("making .venv with " + sys.executable)
-    venv.create(str(VENV), with_pip=True, clear=True)
 
 
-def pip_install(extras, groups):
-    """Install both packages editable, with the wanted `groups` of the root pyproject."""
+def has_pip():
+    """Tell whether .venv's Python runs and has pip: an interrupted start leaves none."""
+    words = [str(PYTHON), "-c", "import pip"]
+    return subprocess.call(words, stderr=subprocess.DEVNULL) == 0
+
+
+def pip_install(needs):
+    """Install both packages editable, with the wanted extras and groups."""
+    extras = ",".join(need for need in needs if need in EXTRAS)
+    splinear = str(ROOT / "packages" / "splinear") + ("[" + extras + "]") * bool(extras)
     words = [str(PYTHON), "-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS)]
-    words += ["--disable-pip-version-check"]
-    words += ["-e", str(ROOT / "packages" / "splinear") + "[" + extras + "]"]
+    words += ["--disable-pip-version-check", "-e", splinear]
     words += ["-e", str(ROOT / "packages" / "private-presence")]
-    for group in groups:
+    for group in set(needs) - set(EXTRAS):
         words += dependency_group(group)
-    status = subprocess.call(words, stdin=subprocess.DEVNULL)
-    if status != 0:
+    if subprocess.call(words, stdin=subprocess.DEVNULL) != 0:
         stop(
             "pip failed (its message is above). Without a network it cannot work; "
             "otherwise remove .venv and try again. The command was:\n  "
