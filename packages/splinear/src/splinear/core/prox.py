@@ -281,14 +281,18 @@ def prox_logistic(z: Any, step: Any, label: Any = 1.0) -> Array:
         tail = _sigmoid(-u)
         value = u - start - step * tail
         low, high = np.where(value <= 0.0, u, low), np.where(value >= 0.0, u, high)
-        newton = u - value / (1.0 + step * tail * (1.0 - tail))
-        # Newton only while it stays inside and halves the step before the last.
-        good = (newton >= low) & (newton <= high) & (np.abs(newton - u) <= 0.5 * last)
+        move = -value / (1.0 + step * tail * (1.0 - tail))
+        # Rounding of u - start - step * tail, whose terms are at most twice these.
+        noise = 4.0 * np.spacing(np.maximum(np.abs(u), np.abs(start)))
+        done = (np.abs(value) <= noise) | (np.abs(move) <= np.spacing(np.abs(u)))
+        if done.all():
+            break
+        # Newton only while it stays inside and halves the step before.
+        newton = u + move
+        good = (newton >= low) & (newton <= high) & (np.abs(move) <= 0.5 * last)
         following = np.where(good, newton, 0.5 * (low + high))
         last = np.abs(following - u)
-        u = following
-        if not np.any(last > np.spacing(np.abs(u))):
-            break
+        u = np.where(done, u, following)
     return label * u
 
 
