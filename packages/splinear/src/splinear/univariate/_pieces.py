@@ -58,8 +58,6 @@ def locate(knots: Vector, x: Vector) -> NDArray[np.intp]:
 
 def evaluate(pieces: Pieces, x: Vector) -> Vector:
     """Evaluate at x (n,), in any order, in O(n log K) time and O(n) memory."""
-    if pieces.knots.size == 0:
-        return horner(pieces.coefficients, x - pieces.origin)
     where = locate(pieces.knots, x)
     step = x - pieces.anchors[where]
     total = pieces.coefficients[-1][where]
