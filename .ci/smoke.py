@@ -18,10 +18,7 @@ print([m for m in ("torch", "numba", "sklearn", "scipy") if m in sys.modules])
 def main():
     import_is_light()
     versions_agree()
-    if importlib.util.find_spec("splinear.univariate.fit"):
-        fits()
-    else:
-        print("smoke: splinear.fit_spline is not there yet")
+    fits()
     print("smoke: good")
 
 
@@ -37,6 +34,7 @@ def versions_agree():
         assert "site-packages" in module.__file__, module.__file__
         assert Path(module.__file__).with_name("py.typed").exists()
     assert private_presence.__version__ in output(script("presence"), "--version")
+    # TODO: drop the guard when splinear.cli is committed.
     if importlib.util.find_spec("splinear.cli"):
         assert splinear.__version__ in output(script("splinear"), "--version")
     else:
@@ -47,6 +45,10 @@ def fits():
     import numpy as np
     import splinear
 
+    # TODO: drop the guard when splinear.univariate exports fit_spline.
+    if not hasattr(splinear, "fit_spline"):
+        print("smoke: splinear.fit_spline is not there yet")
+        return
     x = np.linspace(-1.0, 1.0, 41)
     result = splinear.fit_spline(x, np.abs(x), alpha=1e-3)
     print("smoke:", result)
