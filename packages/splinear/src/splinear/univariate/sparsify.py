@@ -75,13 +75,36 @@ def fewest_knots(
     >>> f.knots, f.variation
     (array([1.5]), 2.0)
     """
+    line = broken_line(x, values, domain, tol=tol)
+    return _join(line, np.searchsorted(np.asarray(x, dtype=np.float64), line.knots))
+
+
+def broken_line(
+    x: Any,
+    values: Any,
+    domain: tuple[float, float] | None = None,
+    *,
+    tol: float | None = None,
+) -> Spline:
+    """Join the points by lines; knots at the sites with a nonzero kink only.
+
+    Parameters, errors and what counts as zero as in `fewest_knots`.
+
+    Examples
+    --------
+    >>> broken_line([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 0.0]).knots
+    array([2.])
+    """
     x, values, bands = _checked(x, values, tol)
     domain = (float(x[0]), float(x[-1])) if domain is None else domain
     if x.size == 1:
         return Spline(2, np.empty(0), [[values[0]], [0.0]], float(x[0]), domain)
     at = corners(x, values, bands)
-    line = _broken_line(x[at], values[at], domain)
-    return _join(line, at[1:-1])
+    x, values = x[at], values[at]
+    slopes = np.diff(values) / np.diff(x)
+    pieces = np.stack([values[:-1], slopes])
+    line = Spline(2, x[1:-1], pieces, float(x[0]), domain)
+    return _drop(line, line.jumps != 0.0)
 
 
 def sparsify(spline: Spline, sites: Any) -> Spline:
@@ -164,11 +187,6 @@ def _checked(x: Any, values: Any, tol: float | None) -> tuple[Vector, Vector, Ve
     np.maximum(near[1:], size[:-1], out=near[1:])
     np.maximum(near[:-1], size[1:], out=near[:-1])
     return x, values, ULPS * np.spacing(near)
-
-
-def _broken_line(x: Vector, v: Vector, domain: tuple[float, float]) -> Spline:
-    slopes = np.diff(v) / np.diff(x)
-    return Spline(2, x[1:-1], np.stack([v[:-1], slopes]), float(x[0]), domain)
 
 
 def _drop(spline: Spline, keep: NDArray[np.bool_]) -> Spline:
