@@ -389,6 +389,8 @@ class Spline:
     def to_ppoly(self) -> "PPoly":
         """Convert to scipy's `PPoly` on the domain, knots outside it left out.
 
+        A step (order 1) at the right end itself is lost with them.
+
         Raises
         ------
         ValueError
