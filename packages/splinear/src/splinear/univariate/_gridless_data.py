@@ -59,7 +59,7 @@ class Price:
     at_knots : (K, 3) array
         ``eta, eta', eta''`` at the knots.
     squares, stray : float
-        ``sum w r^2`` of the residual without its polynomial part, and of that part.
+        ``sum w theta^2`` of the dual point, and of its distance from the residual.
     """
 
     sup: float
@@ -79,42 +79,64 @@ def null_model(rows: Rows) -> Pieces:
     return Pieces(np.empty(0), np.empty(0), table.reshape(-1, 1))
 
 
-def price(rows: Rows, spline: Pieces, level: float) -> Price:
-    """Evaluate the residual of a spline and its dual function everywhere."""
+def residual_of(rows: Rows, spline: Pieces) -> Vector:
+    """Return ``y - f`` at the sites."""
     r = np.empty_like(rows.y)
     kernels.residual(rows.u, rows.y, spline.knots, spline.table, rows.order, r)
-    return price_residual(rows, r, spline.knots, level)
+    return r
 
 
-def price_residual(rows: Rows, r: Vector, knots: Vector, level: float) -> Price:
-    """Examine ``eta(tau) = sum_i w_i r_i (u_i - tau)_+^(m-1) / (m-1)!`` on the line.
+def eta_at(rows: Rows, theta: Vector, knots: Vector) -> Vector:
+    """Return the dual function at knots."""
+    return _walk(rows, theta, knots, np.inf)[2][:, 0]
 
-    `r` loses its polynomial part in place.
-    """
-    stray = kernels.project(rows.u, rows.w, rows.a, rows.b, r)
+
+def _walk(rows: Rows, theta: Vector, knots: Vector, level: float):
     count = max(rows.u.size - 1, 0)
     values, places = np.zeros(count), np.zeros(count)
     at_knots = np.zeros((knots.size, 3))
-    walk = (rows.u, rows.w, r, knots, level, rows.order)
+    walk = (rows.u, rows.w, theta, knots, level, rows.order)
     kernels.dual_walk(*walk, True, values, places, at_knots)
     kernels.dual_walk(*walk, False, values, places, at_knots)
+    return values, places, at_knots
+
+
+def price_residual(
+    rows: Rows, r: Vector, theta: Vector, knots: Vector, level: float
+) -> Price:
+    """Examine ``eta(tau) = sum_i w_i theta_i (u_i - tau)_+^(m-1) / (m-1)!`` everywhere.
+
+    `theta` is near the residual `r` and loses its polynomial part in place.
+    """
+    kernels.project(rows.u, rows.w, rows.a, rows.b, theta)
+    values, places, at_knots = _walk(rows, theta, knots, level)
     runs = kernels.excursions(rows.u, values, places, level)
-    sup = max(np.max(np.abs(at_knots[:, 0]), initial=0.0),
-              np.max(np.abs(runs[:, 1]), initial=0.0))
-    squares = float(np.dot(rows.w, r * r))
-    return Price(float(sup), runs, at_knots, squares, float(np.dot(stray, stray)))
+    sup = max(
+        np.max(np.abs(at_knots[:, 0]), initial=0.0),
+        np.max(np.abs(runs[:, 1]), initial=0.0),
+    )
+    squares = float(np.dot(rows.w, theta * theta))
+    stray = float(np.dot(rows.w, (r - theta) ** 2))
+    return Price(float(sup), runs, at_knots, squares, stray)
+
+
+def price(rows: Rows, spline: Pieces, level: float) -> Price:
+    """Price a spline by its residual without the polynomial part."""
+    r = residual_of(rows, spline)
+    return price_residual(rows, r, r.copy(), spline.knots, level)
 
 
 def gap_of(priced: Price, jumps: Vector, lam: float) -> float:
     """Return the duality gap, a sum of terms none of which cancels.
 
-    The dual point is the residual without its polynomial part, shrunk by
-    ``s = min(1, lam / sup |eta|)`` so that it is feasible on the whole line.
+    The dual point theta is shrunk by ``s = min(1, lam / sup |eta|)`` so that it is
+    feasible on the whole line; then the gap is
+    ``|r - s theta|^2 / 2 + sum_k (lam |a_k| - s a_k eta(tau_k))``.
     """
     s = min(1.0, lam / priced.sup) if priced.sup > 0.0 else 1.0
     slack = np.abs(jumps) * lam - s * jumps * priced.at_knots[:, 0]
-    squares = (1.0 - s) ** 2 * priced.squares + priced.stray
-    return 0.5 * squares + float(np.sum(np.maximum(slack, 0.0)))
+    distance = (1.0 - s) * math.sqrt(priced.squares) + math.sqrt(priced.stray)
+    return 0.5 * distance * distance + float(np.sum(np.maximum(slack, 0.0)))
 
 
 def thinned(rows: Rows, count: int) -> Rows:

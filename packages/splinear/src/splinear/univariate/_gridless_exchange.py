@@ -11,10 +11,9 @@ from splinear.univariate._gridless_data import (
     Vector,
     gap_of,
     null_model,
-    price,
 )
 from splinear.univariate._pieces import shift
-from splinear.univariate._gridless_master import Fit, fit, newton_moves
+from splinear.univariate._gridless_master import Fit, fit, newton_moves, price_fit
 
 
 #: Steps of Newton without progress after which insertion, slow and sure, takes over.
@@ -42,7 +41,7 @@ def first_state(rows: Rows, lam: float, start: Pieces | None = None) -> State:
 
 
 def _state(rows: Rows, lam: float, fitted: Fit) -> State:
-    priced = price(rows, fitted.spline, lam)
+    priced = price_fit(rows, lam, fitted.spline, fitted.cells)
     gap = gap_of(priced, fitted.spline.jumps, lam)
     return State(fitted, priced, gap)
 

@@ -6,11 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinear.univariate import _gridless_bspline as bspline
-from splinear.univariate._gridless_data import Pieces, Price, Rows, Vector
+from splinear.univariate import _gridless_kernels as kernels
+from splinear.univariate._gridless_data import (
+    Pieces,
+    Price,
+    Rows,
+    Vector,
+    eta_at,
+    price_residual,
+    residual_of,
+)
 
 #: Weight of the pull towards the previous coefficients, relative to the rows: it
 #: matters only in directions the data leave open to that accuracy.
 PULL = 1e-9
+
+
+#: Rounds of correction of the dual point.
+POLISH = 3
+
+Cells = tuple[Vector, Vector, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -19,7 +34,7 @@ class Fit:
 
     spline: Pieces
     objective: float
-    cells: tuple[Vector, Vector, NDArray[np.float64]]
+    cells: Cells
 
 
 def fit(
@@ -41,8 +56,12 @@ def fit(
         spans = np.searchsorted(now, edges, side="right")
         prior = bspline.to_coefficients(start.knots, start.table, t, m)
         jump, _ = bspline.jump_rows(t, 1, m)
-        c = _least_squares(t, 1, cells, spans, jump[:0], prior, m,
-                           bspline.band_transpose(jump, 1, lam * signs, t.size - m))
+        linear = bspline.band_transpose(jump, 1, lam * signs, t.size - m)
+        pull = PULL * float(np.max(np.abs(cells[2][:, :, :m])))
+        band, rhs = bspline.triangularise(
+            t, 1, cells, spans, jump[:0], m, prior, pull
+        )
+        c = bspline.solve_band(band, rhs, linear)
         jumps = bspline.band_apply(jump, 1, c)
         wrong = jumps * signs <= 0.0
         if not wrong.any():
@@ -65,12 +84,60 @@ def fit(
     return Fit(spline, objective, tuple(cells))
 
 
-def _least_squares(t, times, cells, spans, extra, prior, m, linear):
-    weight = PULL * float(np.max(np.abs(cells[2][:, :, :m])))
-    band, rhs = bspline.triangularise(
-        t, times, cells, spans, extra, m, prior, weight
+def cells_of(rows: Rows, knots: Vector) -> Cells:
+    """Reduce the rows between neighbouring knots to triangles."""
+    return bspline.compress(rows.u, rows.y, rows.root_w, knots, rows.order)[:3]
+
+
+def correction(
+    rows: Rows, cells: Cells, knots: Vector, times: int, linear: tuple[Vector, Vector],
+    curvature: Vector,
+) -> tuple[Vector, Vector, Vector]:
+    """Minimise ``|v|^2_W / 2 + g . first(v) + h . second(v) + curvature . second^2 / 2``.
+
+    Over splines v whose knots are repeated `times`; ``first`` and ``second`` are the
+    jumps of v^(m-1) and v^(m-2). Returns the knots with repetition and ends, the
+    coefficients, and ``second(v)``.
+    """
+    m = rows.order
+    t = bspline.extend(np.repeat(knots, times), rows.u[0], rows.u[-1], m)
+    first, second = bspline.jump_rows(t, times, m)
+    extra = np.sqrt(curvature)[:, None] * second
+    n = t.size - m
+    band, _ = bspline.triangularise(
+        t, times, cells, times * np.arange(knots.size + 1), extra, m, np.zeros(n),
+        PULL * float(np.max(np.abs(cells[2][:, :, :m]))),
     )
-    return bspline.solve_band(band, rhs, linear)
+    total = bspline.band_transpose(first, times, linear[0], n)
+    total += bspline.band_transpose(second, times, linear[1], n)
+    c = bspline.solve_band(band, np.zeros(n), total)
+    return t, c, bspline.band_apply(second, times, c)
+
+
+def price_fit(rows: Rows, lam: float, spline: Pieces, cells: Cells) -> Price:
+    """Price a fit by a dual point that meets the level at its knots to full accuracy.
+
+    The residual ``y - f`` carries rounding of the size of y, which far knots feel
+    amplified by their distance; when the residual itself is small that hides the dual
+    function. The residual is therefore corrected by splines on the same knots until
+    ``eta = lam sign(a)`` there, and the correction is charged to the gap.
+    """
+    r = residual_of(rows, spline)
+    theta = r.copy()
+    kernels.project(rows.u, rows.w, rows.a, rows.b, theta)
+    level = lam * np.sign(spline.jumps)
+    none = np.zeros(level.size)
+    for _ in range(POLISH):
+        miss = level - eta_at(rows, theta, spline.knots)
+        size = 0.5 * float(np.dot(rows.w, theta * theta)) + float(
+            np.dot(level, spline.jumps)
+        )
+        if np.dot(np.abs(miss), np.abs(spline.jumps)) <= 1e-14 * size:
+            break
+        t, c, _ = correction(rows, cells, spline.knots, 1, (miss, none), none)
+        table = bspline.to_pieces(t, c, rows.order)
+        kernels.residual(rows.u, theta, spline.knots, table, rows.order, theta)
+    return price_residual(rows, r, theta, spline.knots, lam)
 
 
 def newton_moves(rows: Rows, lam: float, fitted: Fit, priced: Price) -> Vector:
@@ -79,24 +146,18 @@ def newton_moves(rows: Rows, lam: float, fitted: Fit, priced: Price) -> Vector:
     Moving a knot by d changes f by ``-a d rho_{m-1}(. - tau)`` to first order: a spline
     with the knot doubled, whose jump of f^(m-2) is ``-a d``. In that space the
     second-order model is least squares with one extra square per knot,
-    ``-eta''(tau) / a`` times that jump squared.
+    ``-eta''(tau) / a`` times that jump squared; its gradient is the dual function's
+    distance from the level (for jumps of v^(m-1)) and its slope (of v^(m-2)).
     """
-    spline, m = fitted.spline, rows.order
-    knots, jumps = spline.knots, spline.jumps
+    knots, jumps = fitted.spline.knots, fitted.spline.jumps
+    eta, slope, bend = priced.at_knots.T
     room = _room(rows, knots)
-    t = bspline.extend(np.repeat(knots, 2), rows.u[0], rows.u[-1], m)
-    first, second = bspline.jump_rows(t, 2, m)
-    size = np.abs(jumps)
     # A maximum of the dual function is curved; where it is not (yet), be cautious.
-    least = 1e-3 * lam / (size * room * room)
-    curvature = np.maximum(-priced.at_knots[:, 2] / jumps, least)
-    extra = np.sqrt(curvature)[:, None] * second
-    prior = bspline.to_coefficients(knots, spline.table, t, m)
-    linear = bspline.band_transpose(first, 2, lam * np.sign(jumps), t.size - m)
-    spans = 2 * np.arange(knots.size + 1)
-    c = _least_squares(t, 2, fitted.cells, spans, extra, prior, m, linear)
-    moves = -bspline.band_apply(second, 2, c) / jumps
-    return np.clip(moves, -0.6 * room, 0.6 * room)
+    least = 1e-3 * lam / (np.abs(jumps) * room * room)
+    curvature = np.maximum(-bend / jumps, least)
+    linear = (lam * np.sign(jumps) - eta, slope)
+    _, _, apart = correction(rows, fitted.cells, knots, 2, linear, curvature)
+    return np.clip(-apart / jumps, -0.6 * room, 0.6 * room)
 
 
 def _room(rows: Rows, knots: Vector) -> Vector:

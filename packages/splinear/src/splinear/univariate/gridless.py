@@ -15,6 +15,7 @@ from splinear.univariate._gridless_data import (
     null_model,
     price,
     price_residual,
+    residual_of,
     thinned,
 )
 from splinear.univariate._gridless_exchange import (
@@ -23,6 +24,7 @@ from splinear.univariate._gridless_exchange import (
     first_state,
     next_state,
 )
+from splinear.univariate._gridless_master import cells_of, price_fit
 from splinear.univariate._gridless_frame import Frame
 from splinear.univariate.samples import Samples, Vector
 from splinear.univariate.spline import Spline
@@ -146,7 +148,7 @@ def dual_sup(samples: Samples, residual: Any, order: int) -> tuple[float, float]
     frame = Frame.of(samples, _check_order(order))
     rows = frame.rows(samples)
     scaled = r / frame.height
-    priced = price_residual(rows, scaled, np.empty(0), 0.0)
+    priced = price_residual(rows, scaled, scaled.copy(), np.empty(0), 0.0)
     if priced.runs.size == 0:
         return 0.0, float(samples.x[0])
     best = priced.runs[np.argmax(np.abs(priced.runs[:, 1]))]
@@ -172,9 +174,11 @@ def duality_gap(spline: Spline, samples: Samples, alpha: float) -> Certificate:
     alpha = check_scalar("alpha", alpha, low=0.0, strict=True)
     method = _Gridless.of(samples, order, alpha, None)
     pieces = method.frame.pieces(spline)
-    priced = price(method.rows, pieces, method.lam)
+    cells = cells_of(method.rows, pieces.knots)
+    priced = price_fit(method.rows, method.lam, pieces, cells)
     variation = float(np.sum(np.abs(pieces.jumps)))
-    value = 0.5 * (priced.squares + priced.stray) + method.lam * variation
+    r = residual_of(method.rows, pieces)
+    value = 0.5 * float(np.dot(method.rows.w, r * r)) + method.lam * variation
     return method.certificate(value, gap_of(priced, pieces.jumps, method.lam))[1]
 
 

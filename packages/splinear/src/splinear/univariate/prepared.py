@@ -33,6 +33,12 @@ class Prepared:
     affine: tuple[float, float, float, float]
 
     @property
+    def height(self) -> float:
+        """Largest absolute value of the affine fit on the data."""
+        ends = self.affine_at(self.samples.x[[0, -1]])
+        return float(np.max(np.abs(ends)))
+
+    @property
     def null_sum(self) -> float:
         """Half the weighted sum of squares that the affine fit leaves (no ties)."""
         return 0.5 * float(np.sum(self.blocks[:, C]))

@@ -29,12 +29,15 @@ class Samples:
         Total weight at each site, positive.
     tie_loss : float
         ``sum w (y_row - y_site)^2 / 2`` over all rows: no fit can lower it.
+    rows : int
+        Rows of positive weight before merging.
     """
 
     x: Vector
     y: Vector
     w: Vector
     tie_loss: float
+    rows: int = 0
 
     @property
     def total(self) -> float:
@@ -66,7 +69,7 @@ def gather(x: Any, y: Any, sample_weight: Any = None) -> Samples:
     ------
     ValueError
         If lengths differ, no row has weight, an entry is not finite, a weight is
-        negative, or the range of `x` overflows.
+        negative, or squares would overflow or underflow.
 
     Examples
     --------
@@ -84,14 +87,29 @@ def gather(x: Any, y: Any, sample_weight: Any = None) -> Samples:
         x, y, w = x[keep], y[keep], w[keep]
         if x.size == 0:
             raise ValueError("sample_weight must have a positive entry; got zeros only")
-    if not np.isfinite(x.max() - x.min()):
-        raise ValueError("the range of x overflows double precision: rescale x")
+    _check_magnitudes(x, y)
     if np.any(x[1:] < x[:-1]):
         order = np.argsort(x)
         x, y, w = x[order], y[order], None if w is None else w[order]
     if w is None:
         w = np.ones_like(x)
-    return Samples(*merge_ties(x, y, w))
+    return Samples(*merge_ties(x, y, w), x.size)
+
+
+def _check_magnitudes(x: Vector, y: Vector) -> None:
+    """Refuse what would overflow or underflow in squares and powers."""
+    low, high = float(x.min()), float(x.max())
+    if not (high == low or 1e-40 < high - low < 1e40):
+        raise ValueError(
+            f"the range of x must lie within 1e-40 and 1e40, for powers of it are "
+            f"taken; got {high - low:g}: rescale x"
+        )
+    peak = max(float(y.max()), -float(y.min()))
+    if not (peak == 0.0 or 1e-100 < peak < 1e100):
+        raise ValueError(
+            f"the largest |y| must lie within 1e-100 and 1e100, for its square is "
+            f"taken; got {peak:g}: rescale y"
+        )
 
 
 def _weights(sample_weight: Any, size: int) -> Vector | None:

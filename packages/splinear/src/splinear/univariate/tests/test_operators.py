@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.integrate import quad
 
 from splinear.univariate.green import GreenSpline, from_network
 from splinear.univariate.operators import (
@@ -134,7 +135,8 @@ def test_empirical_weight_tends_to_l2_affine():
     z = np.array([-0.9, -0.5, 0.0123, 0.5])
     # The root mean square over (-1, 1) divides the L2 norm by the root of 2.
     exact = domain_weight("l2_affine")(z) / math.sqrt(2.0)
-    assert_allclose(weight(z), exact, rtol=1e-2)
+    # The grid's cells are 1/60 of the depth at -0.9.
+    assert_allclose(weight(z), exact, rtol=2e-2)
 
 
 def test_empirical_weight_equals_a_regression():
@@ -161,17 +163,18 @@ def test_stability_weight_evaluates_and_refuses():
     ("alpha", "value"), [(0.75, 1.09522022), (1.0, 0.58578644), (1.5, 0.32190275)]
 )
 def test_membership_integral(alpha, value):
-    # f = sqrt(1 - x): the weighted seminorm is int (1-|x|)^alpha |f''|.
-    s, h = np.linspace(0.0, 1.0, 4001)[1:-1], 1.0 / 4000
-    x = np.tanh(2.5 * np.sinh(8.0 * s - 4.0))  # double exponential quadrature
-    one_minus = 2.0 / (1.0 + np.exp(2.0 * 2.5 * np.sinh(8.0 * s - 4.0)))
-    keep = (one_minus > 1e-300) & (one_minus < 2.0 - 1e-12)
-    dx = one_minus * (2.0 - one_minus) * 2.5 * np.cosh(8.0 * s - 4.0) * 8.0 * h
-    depth = np.where(x < 0.0, 2.0 - one_minus, one_minus)
-    integrand = depth**alpha * 0.25 * np.where(keep, one_minus, 1.0) ** -1.5
-    total = np.sum((integrand * dx)[keep])
-    # The kink of the weight at zero limits the quadrature to its step squared.
-    assert_allclose(total, value, rtol=3e-3)
+    # f = sqrt(1 - x): the weighted seminorm is int (1-|x|)^alpha |f''|, and with
+    # v = (1-x)^(alpha-1/2) the integrand near x = 1 is smooth.
+    weight, q = DepthWeight(alpha, floor=1e-300), 1.0 / (alpha - 0.5)
+
+    def density(v):
+        t = v**q
+        bend = 0.25 * t**-1.5
+        return float(weight(np.array([1.0 - t]))[0]) * bend * q * v ** (q - 1.0)
+
+    top = 2.0 ** (alpha - 0.5)
+    total = quad(density, 1e-30, 1.0)[0] + quad(density, 1.0, top)[0]
+    assert_allclose(total, value, atol=6e-9)
 
 
 @pytest.mark.parametrize(
