@@ -98,7 +98,8 @@ def broken_line(
     x, values, bands = _checked(x, values, tol)
     domain = (float(x[0]), float(x[-1])) if domain is None else domain
     if x.size == 1:
-        return Spline(2, np.empty(0), [[values[0]], [0.0]], float(x[0]), domain)
+        constant = np.array([[values[0]], [0.0]])
+        return Spline(2, np.empty(0), constant, float(x[0]), domain)
     at = corners(x, values, bands)
     x, values = x[at], values[at]
     slopes = np.diff(values) / np.diff(x)

@@ -151,6 +151,6 @@ def test_refusals():
     with pytest.raises(ValueError, match="at least one"):
         fewest_knots([], [])
     with pytest.raises(ValueError, match="order 2"):
-        sparsify(Spline(1, [], [[1.0]], 0.0, (0.0, 1.0)), [0.0])
+        sparsify(Spline(1, np.empty(0), np.ones((1, 1)), 0.0, (0.0, 1.0)), [0.0])
     with pytest.raises(ValueError, match="sites must increase"):
         sparsify(fewest_knots([0.0, 1.0], [0.0, 1.0]), [1.0, 0.0])
