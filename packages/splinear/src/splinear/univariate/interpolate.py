@@ -21,6 +21,10 @@ from splinear.univariate.spline import Spline
 
 Vector = NDArray[np.float64]
 
+#: Misfit, as a share of the range of y, beyond which a spline of order 3 or 4 does not
+#: count as an interpolant; sites at 1e9 with gaps of 1 reach 3e-8.
+FIT = 1e-6
+
 
 def interpolate(
     x: Any,
@@ -60,7 +64,9 @@ def interpolate(
         Its objective is TV(f^(m-1)). ``stats["misfit"]`` is ``max |f(x_i) - y_i|``:
         rounding. For orders 3 and 4 that includes the rounding of the knots, which
         counts where gaps are few units in the last place of x (1e-8 of max |y| at
-        x = 1e9 with gaps of 1); the gap then ends at that level too.
+        x = 1e9 with gaps of 1); the gap then ends at that level too. Beyond 1e-6 of
+        the range of y the result is STALLED and its certificate "heuristic": sites
+        too clustered for a spline in double precision, see Notes.
 
     Raises
     ------
@@ -74,6 +80,10 @@ def interpolate(
     ``sup |eta_p| <= 1`` equals the least TV. The bound comes from such a p: for order
     2, eta is the broken line through the signs of the kinks; for orders 3 and 4 it is
     a spline on the data knots, divided by its supremum over every interval.
+
+    Limits of orders 3 and 4, measured: gap below 1e-10 for random sites, N <= 500;
+    with gaps of 1e-12 of the range, or of a few units in the last place of x, the
+    divided differences span 24 digits or more and the result is marked as above.
 
     Fewest knots: exact for order 1 (one per change of value) and order 2. For higher
     orders the representer theorem promises a solution with at most N - m knots; the
@@ -182,15 +192,18 @@ def _closed(
     knots = np.unique(x[0] + span * found.value.spots)
     knots = knots[(knots > x[0]) & (knots < x[-1])]
     spline = _collocate(x, y, knots, order, span)
-    objective = spline.variation
+    objective, misfit = spline.variation, _misfit(spline, x, y)
     bound = found.certificate.bound * height / span ** (order - 1)
-    certificate = certify("exact", objective, max(0.0, objective - bound), objective)
+    # A spline that misses the points may undercut the bound: it then proves nothing.
+    hits = misfit <= FIT * float(np.ptp(y))
+    gap = max(0.0, objective - bound) if hits else abs(objective - bound)
+    kind = "exact" if hits else "heuristic"
+    certificate = certify(kind, objective, gap, max(objective, bound))
     status = found.status
-    if certificate.relative_gap <= tol:
+    if hits and certificate.relative_gap <= tol:
         status = Status.CONVERGED
     elif status is Status.CONVERGED:
         status = Status.STALLED
-    misfit = _misfit(spline, x, y)
     stats = {**found.stats, "n_knots": spline.knots.size, "misfit": misfit}
     return Result(spline, status, certificate, objective, stats)
 
@@ -201,12 +214,16 @@ def _collocate(x: Vector, y: Vector, knots: Vector, order: int, span: float) -> 
     last = t[-1] if x.size > 1 else 1.0
     padded = np.concatenate((np.zeros(order), inner, np.full(order, last)))
     rows = BSpline.design_matrix(t, padded, edge).toarray()
+    # Unit columns: a B-spline that the data see by its tail is no small singular value.
+    size = np.max(rows, axis=0)
+    size[size == 0.0] = 1.0
+    rows /= size
     middle = 0.5 * float(np.min(y)) + 0.5 * float(np.max(y))
     z = y - middle
     coefficients = np.linalg.lstsq(rows, z, rcond=None)[0]
     # One round of refinement takes the misfit to the rounding of the residual.
     coefficients += np.linalg.lstsq(rows, z - rows @ coefficients, rcond=None)[0]
-    curve = BSpline(padded, coefficients, edge)
+    curve = BSpline(padded, coefficients / size, edge)
     anchors = np.concatenate(([0.0], inner))
     pieces = [
         curve(anchors, nu=j) / (math.factorial(j) * span**j) for j in range(order)

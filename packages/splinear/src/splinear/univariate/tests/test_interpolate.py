@@ -225,3 +225,15 @@ def test_refusals():
         interpolate([0.0, np.nan], [0.0, 1.0])
     with pytest.raises(ValueError, match="at least one"):
         interpolate([], [])
+
+
+@pytest.mark.parametrize("order", [3, 4])
+def test_a_miss_is_called_a_miss(order):
+    # Noise on gaps of 1e-13 of the range: no double spline follows it.
+    rng = np.random.default_rng(9)
+    u = rng.random(20)
+    fit = interpolate(np.where(u < 0.5, 1e-12 * u, u), rng.normal(size=20), order=order)
+    missed = fit.stats["misfit"] > 1e-5
+    assert missed
+    assert fit.status is Status.STALLED
+    assert fit.certificate.kind == "heuristic"
