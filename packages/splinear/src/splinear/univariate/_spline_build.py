@@ -17,9 +17,11 @@ def joined(x: Vector, y: Vector, tol: float) -> Pieces:
     """Straight lines through the points; nodes without a kink are left out."""
     if x.size == 0:
         raise ValueError("knots must hold at least one point; got none")
-    keep = _kinks(x, y, tol)
-    x, y = x[keep], y[keep]
-    slopes = np.diff(y) / np.diff(x) if x.size > 1 else np.zeros(1)
+    # A slope beyond double precision is refused in words, as a coefficient.
+    with np.errstate(over="ignore", invalid="ignore"):
+        keep = _kinks(x, y, tol)
+        x, y = x[keep], y[keep]
+        slopes = np.diff(y) / np.diff(x) if x.size > 1 else np.zeros(1)
     return Pieces(x[1:-1], np.vstack((y[: slopes.size], slopes)), float(x[0]))
 
 
@@ -29,7 +31,8 @@ def _kinks(x: Vector, y: Vector, tol: float) -> NDArray[np.bool_]:
         gaps = np.diff(x)
         size = (np.abs(y[1:]) + np.abs(y[:-1])) / gaps
         kinks = np.abs(np.diff(np.diff(y) / gaps))
-        keep[1:-1] = kinks > tol * (size[1:] + size[:-1])
+        # Negated, so that an overflow is kept, seen and refused.
+        keep[1:-1] = ~(kinks <= tol * (size[1:] + size[:-1]))
     return keep
 
 

@@ -383,6 +383,9 @@ class Spline:
             and np.array_equal(self.coefficients, other.coefficients)
         )
 
+    # Without this numpy scalars would try to multiply a spline as an array.
+    __array_ufunc__ = None
+
     # Arrays have no stable hash (0.0 == -0.0), and nothing needs splines as keys.
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 

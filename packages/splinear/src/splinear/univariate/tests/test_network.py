@@ -22,8 +22,9 @@ X = np.linspace(-2.0, 2.0, 83) + math.pi * 1e-4
 
 
 def net(order, weights, biases, outer, skip, origin=0.0):
-    lists = (weights, biases, outer, skip)
-    return Network(order, *(np.asarray(part, dtype=float) for part in lists), origin)
+    parts = (weights, biases, outer, skip)
+    w, b, v, q = (np.asarray(part, dtype=float) for part in parts)
+    return Network(order, w, b, v, q, origin)
 
 
 def random_network(order, seed, width=9, origin=0.0):

@@ -9,6 +9,8 @@ from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.interpolate import PPoly
@@ -329,6 +331,22 @@ def test_wrong_parts_are_refused(arguments, words):
 def test_wrong_requests_are_refused(call, error, words):
     with pytest.raises(error, match=words):
         call(tent())
+
+
+def test_numpy_scalars_multiply_from_the_left():
+    assert np.float64(2.0) * tent() == tent() * 2.0
+    with pytest.raises(TypeError, match="unsupported operand"):
+        np.ones(2) * tent()
+
+
+def test_slopes_beyond_double_precision_are_refused():
+    with pytest.raises(ValueError, match="coefficients must be finite"):
+        Spline.from_values([0.0, 1e-300, 1.0], [0.0, 1e300, 0.0])
+
+
+@pytest.mark.parametrize("column", [pd.Series, pl.Series], ids=["pandas", "polars"])
+def test_columns_are_points(column):
+    assert_array_equal(tent()(column([0.5, 1.5])), [0.5, 0.5])
 
 
 def test_sums_span_both_domains():
