@@ -100,11 +100,6 @@ def taut_string(sums, lam):
 
 
 @njit(cache=True)
-def _level(sums, lam, i, side_i, j, side_j):
-    return (_rise(sums, i, j) + (side_j - side_i) * lam) / _run(sums, i, j)
-
-
-@njit(cache=True)
 def pool(sums, lam, knots, sides):
     """Levels between contacts; contacts whose jump has not the sign of its side go.
 
@@ -120,11 +115,11 @@ def pool(sums, lam, knots, sides):
         end = knots[k] if k < knots.size else n
         sign = sides[k] if k < knots.size else 0
         start, start_sign = (ends[top - 1], signs[top - 1]) if top else (0, 0)
-        level = _level(sums, lam, start, start_sign, end, sign)
+        level = _slope(sums, lam, start, start_sign, end, sign)
         while top and signs[top - 1] * (level - levels[top - 1]) <= 0.0:
             top -= 1
             start, start_sign = (ends[top - 1], signs[top - 1]) if top else (0, 0)
-            level = _level(sums, lam, start, start_sign, end, sign)
+            level = _slope(sums, lam, start, start_sign, end, sign)
         ends[top], signs[top], levels[top] = end, sign, level
         top += 1
     return ends[:top], signs[:top], levels[:top]

@@ -70,7 +70,13 @@ class Exchange:
     def init(self) -> Atoms:
         inner = self.t[1:-1]
         middles = self.t[:-1] + 0.5 * np.diff(self.t)
-        return self._programme(np.union1d(inner, middles))
+        first = self._programme(np.union1d(inner, middles))
+        if first is None:
+            raise RuntimeError(
+                "the linear programme of the exchange failed: its coefficients differ "
+                "too much in size; merge sites much closer than the others"
+            )
+        return first
 
     def certify(self, state: Atoms) -> tuple[float, Certificate]:
         bound = float(self.b @ state.dual) / max(1.0, state.peak)
@@ -96,7 +102,7 @@ class Exchange:
     def _gap(self, state: Atoms) -> float:
         return self.certify(state)[1].relative_gap
 
-    def _programme(self, grid: Vector) -> Atoms:
+    def _programme(self, grid: Vector) -> Atoms | None:
         rows = self.matrix(grid).T
         answer = linprog(
             np.ones(2 * grid.size),
@@ -109,10 +115,7 @@ class Exchange:
             },
         )
         if answer.x is None:
-            raise RuntimeError(
-                f"the linear programme of the exchange failed: {answer.message}; "
-                "rescale x, or remove sites much closer than the others"
-            )
+            return None
         jumps = answer.x[: grid.size] - answer.x[grid.size :]
         used = jumps != 0.0
         return self._atoms(grid, grid[used], jumps[used], answer.eqlin.marginals)

@@ -73,6 +73,8 @@ def interpolate(
     ValueError
         If points at one site differ in y (no function interpolates them), or the
         order is not 1, 2, 3 or 4.
+    RuntimeError
+        If the first linear programme of orders 3 and 4 fails; not seen in tests.
 
     Notes
     -----
