@@ -15,6 +15,8 @@ from numba import njit
 
 #: Fraction of the way to the boundary that a step may go.
 SHORT = 0.995
+#: Products of a pair below this part of the target are raised: no pair jams the rest.
+FAR = 1e-3
 
 
 @njit(cache=True, error_model="numpy")
@@ -228,7 +230,12 @@ def interior(
     ups, downs = hi - p, p - lo
     uu, ud = uhi - u, u + uhi
     chain(h, c0, g0, a, c, g)
-    nuk = 1.0 / M
+    # Kinks weigh in the barrier what keeps their first size near that of the slopes.
+    size = 1.0
+    for k in range(1, M):
+        size = max(size, abs(a[k]))
+    nuk = min(1.0 / M, uhi * size / mu)
+    nuq = 1.0 / M
     for k in range(1, M):
         up, down = uhi - u[k], u[k] + uhi
         add = nuk * mu / (min(up, down) if two_sided else up)
@@ -241,7 +248,7 @@ def interior(
         size = max(size, 1.0)
         for k in range(M):
             gam[k] = max(g[k], 0.0) + 0.3 * size
-            q[k] = nuk * mu / gam[k]
+            q[k] = nuq * mu / gam[k]
     for k in range(M if boxed else 0):
         for i in range(ptr[k], ptr[k + 1]):
             e = y[i] - (c[k] + t[i] * g[k]) - kap[i] * p[i]
@@ -318,7 +325,7 @@ def interior(
             lin2[0] = lin[0]
             if mono:
                 for k in range(M):
-                    r3 = nuk * target - q[k] * gam[k]
+                    r3 = nuq * target - q[k] * gam[k]
                     if second:
                         r3 -= dq[k] * dgam[k]
                     bg[k] = (r3 - q[k] * (g[k] - gam[k])) / gam[k]
@@ -372,6 +379,8 @@ def interior(
             downs[i] += step * dp[i]
             ep[i] += step * dep[i]
             em[i] += step * dem[i]
+            ep[i] = max(ep[i], FAR * nu[i] * target / ups[i])
+            em[i] = max(em[i], FAR * nu[i] * target / downs[i])
         for k in range(1, M):
             a[k] += step * da[k]
             u[k] += step * du[k]
@@ -379,10 +388,14 @@ def interior(
             ud[k] += step * du[k]
             ap[k] += step * dap[k]
             am[k] += step * dam[k]
+            ap[k] = max(ap[k], FAR * nuk * target / uu[k])
+            if two_sided:
+                am[k] = max(am[k], FAR * nuk * target / ud[k])
         if mono:
             for k in range(M):
                 q[k] += step * dq[k]
                 gam[k] += step * dgam[k]
+                gam[k] = max(gam[k], FAR * nuq * target / q[k])
         c0 += step * dc[0]
         g0 += step * dg[0]
         chain(h, c0, g0, a, c, g)
@@ -401,7 +414,7 @@ def evaluate(ptr, t, c, g, out):
 
 
 @njit(cache=True, error_model="numpy")
-def violators(u, knots, v, lam, two_sided, mono, slack):
+def violators(u, x, knots, v, lam, two_sided, mono, slack):
     """Rows where a kink, or a bump of the slope, would lower the objective.
 
     Within the interval (l, r) of neighbouring knots a dual path from v_l to v_r must
@@ -417,6 +430,8 @@ def violators(u, knots, v, lam, two_sided, mono, slack):
         floor, low = u[left] - lam - v[k] - slack, -1
         peak, fall, start, stop, at = u[left], 2.0 * lam + slack, -1, -1, left
         for i in range(left + 1, right):
+            if x[i] == x[i - 1] or x[i] == x[left]:
+                continue
             if u[i] > top:
                 top, high = u[i], i
             if u[i] < floor:

@@ -272,9 +272,9 @@ def _wanted(problem: Problem, state: Candidate) -> Rows:
     path = np.append(state.u, 0.0)
     if not shape.increasing:
         path = u[state.knots]
-    slack = max(1e-13 * problem.lam, 8.0 * EPS * float(np.max(np.abs(u))) * 0.0)
+    slack = 1e-13 * problem.lam
     return kernels.violators(
-        u, state.knots, path, problem.lam, not shape.convex, shape.increasing, slack
+        u, problem.x, state.knots, path, problem.lam, not shape.convex, shape.increasing, slack
     )
 
 
@@ -330,9 +330,11 @@ def _interior(
         kernels.gram(ptr, t, w * curvature, mass, mean, spread)
         pull = w * problem.loss.pull(problem.y, state.z)
         kernels.row_moments(ptr, t, pull, mass, mean, base0, base1)
-        mu = state.gap
+        mu = max(state.gap, 0.1 * state.objective)
     a = np.append(state.kinks, 0.0)
     u, q = 0.0 * state.u, np.zeros(m)
+    if problem.shape.convex:  # nothing bounds these duals from below
+        u = np.minimum(state.u, 0.5 * problem.lam)
     mu = max(mu, 1e3 * goal, 1e-300)
     shape = problem.shape
     c0, g0, count, *_ = kernels.interior(
