@@ -215,20 +215,20 @@ class DecayPricer:
 
     Between data eta is a multiple of exp(rate tau): for rate >= 0 it is largest at
     the right datum, where the right-continuous atom jumps; for rate < 0 in the limit
-    at the left datum, reached up to one unit in the last place.
+    at the left datum, reached up to one unit in the last place.  There the sum over
+    the data on the left is taken, its opposite since p sees no null space: it decays.
     """
 
     def __init__(self, x: Vector, operator: Exponential):
         self.x, self.rate = x, operator.rate
-        self.tau = x[1:].copy()
-        self.growth = np.ones(x.size - 1)
-        if self.rate < 0.0:
-            self.tau = np.nextafter(x[:-1], np.inf)
-            self.growth = np.exp(-self.rate * np.diff(x))
+        self.tau = x[1:] if self.rate >= 0.0 else np.nextafter(x[:-1], np.inf)
 
     def price(self, p: Vector, floor: float, slack: float) -> Prices:
         """See `PowerPricer.price`; `slack` is not needed."""
-        eta = decay_sums(self.x, p, self.rate)[1:] * self.growth
+        if self.rate >= 0.0:
+            eta = decay_sums(self.x, p, self.rate)[1:]
+        else:
+            eta = -decay_sums(-self.x[::-1], p[::-1], -self.rate)[::-1][:-1]
         value = np.abs(eta)
         sup = max(floor, float(value.max(initial=0.0)))
         return Prices(self.tau, np.sign(eta), value, sup)

@@ -11,7 +11,7 @@ References
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -160,8 +160,12 @@ class MeasureLasso:
         residual = self._residual(tau, a)
         pricer = self.problem.pricer
         prices = pricer.price(self.root * residual, self.problem.lam, slack)
-        if slack > SLACK and prices.attained <= self.problem.lam * (1.0 + slack):
-            prices = pricer.price(self.root * residual, self.problem.lam, SLACK)
+        best, lam = prices.attained, self.problem.lam
+        small = float(residual @ residual) <= 1e-6 * self.problem.scale
+        if slack > SLACK and (small or best <= 1.01 * lam):
+            # The end is near: resolve the supremum, not every cell above lam.
+            prices = pricer.price(self.root * residual, max(best, lam), SLACK)
+            prices = replace(prices, sup=max(prices.sup, prices.attained))
         return State(tau, a, residual, prices)
 
     def _insert(self, state: State) -> tuple[Vector, Vector, Vector]:
@@ -187,14 +191,47 @@ class MeasureLasso:
         )
 
     def _correct(self, tau: Vector, a: Vector, sign: Vector) -> tuple[Vector, Vector]:
-        """Active-set descent over amplitudes with signs kept; zeros leave."""
-        A = self.features(tau, 0)
-        Q, R = np.linalg.qr(A)
+        """Lasso on these knots with these signs, by an active set; zeros leave.
+
+        All knots enter at once; those that leave with the wrong sign come back one by
+        one while they would lower the objective, as in non-negative least squares.
+        """
+        Q, R = np.linalg.qr(self.features(tau, 0))
         c, cost = Q.T @ self.target, self.problem.lam * self.problem.weight(tau) * sign
-        a, on = a.copy(), np.ones(a.size, dtype=bool)
-        for _ in range(3 * a.size + 3):
-            if not on.any():
+        face = R, c, cost, sign
+        a, on = self._descend(face, a.copy(), np.ones(a.size, dtype=bool))
+        banned = np.zeros(a.size, dtype=bool)
+        for _ in range(4 * a.size):
+            pull = R.T @ (c - R @ a) - cost
+            if self.problem.balanced:
+                pull -= self._level(pull, on, sign)
+            pull = np.where(on | banned, -np.inf, pull * sign)
+            j = [int(np.argmax(pull))] if pull.size else []
+            if not j or pull[j[0]] <= 1e-13 * np.abs(cost[j[0]]):
                 break
+            if self.problem.balanced and not on.any():
+                other = np.where(sign == sign[j[0]], -np.inf, pull)
+                j.append(int(np.argmax(other)))
+            on[j] = True
+            a, on = self._descend(face, a, on)
+            banned[j] |= ~on[j]
+        keep = a != 0.0
+        return tau[keep], a[keep]
+
+    @staticmethod
+    def _level(pull: Vector, on: NDArray[np.bool_], sign: Vector) -> float:
+        """Multiplier of the balance: where eta is centred for the present knots."""
+        if on.any():
+            return float(pull[on].mean())
+        up, down = pull[sign > 0], pull[sign < 0]
+        return 0.5 * (float(up.max()) + float(down.min())) if up.size * down.size else 0.0
+
+    def _descend(
+        self, face: tuple[Matrix, Vector, Vector, Vector], a: Vector, on: Any
+    ) -> tuple[Vector, Any]:
+        """Minimise over the face of knots that are `on`; those at zero leave it."""
+        R, c, cost, sign = face
+        while on.any():
             S = np.flatnonzero(on)
             goal = self._refine(R[:, S], c, cost[S], a[S], 1)
             if np.all(goal * sign[S] > 0.0):
@@ -203,13 +240,13 @@ class MeasureLasso:
             if not wrong.any():
                 a[S] = goal
                 break
-            ratio = a[S][wrong] / (a[S][wrong] - goal[wrong] + 1e-300 * sign[S][wrong])
-            t = float(np.clip(ratio.min(), 0.0, 1.0))
+            room = np.abs(a[S][wrong])
+            ratio = room / np.maximum(room + np.abs(goal[wrong]), 1e-300)
+            t = float(ratio.min())
             a[S] += t * (goal - a[S])
             hit = S[wrong][ratio <= t]
             a[hit], on[hit] = 0.0, False
-        keep = a != 0.0
-        return tau[keep], a[keep]
+        return a, on
 
     def _refine(self, R: Matrix, c: Vector, cost: Vector, a: Vector, times: int):
         """Minimiser on a face; repeated, the ridge vanishes from the result."""
@@ -315,7 +352,11 @@ class MeasureLasso:
         same = np.sign(a[1:]) == np.sign(a[:-1])
         before = self._cost(tau, a)
         near = np.diff(tau)
-        for close in (cell[1:] == cell[:-1], near <= 1e-4 * reach, near <= 1e-8 * reach):
+        for close in (
+            cell[1:] == cell[:-1],
+            near <= 1e-4 * reach,
+            near <= 1e-8 * reach,
+        ):
             join = same & close
             if not join.any():
                 continue

@@ -34,8 +34,14 @@ class GreenSpline:
     Examples
     --------
     >>> from splinear.univariate.operators import Derivative
-    >>> relu = GreenSpline(Derivative(2), np.array([1.0]), np.array([3.0]),
-    ...                    np.zeros(2), origin=0.0, length=4.0)
+    >>> relu = GreenSpline(
+    ...     Derivative(2),
+    ...     np.array([1.0]),
+    ...     np.array([3.0]),
+    ...     np.zeros(2),
+    ...     origin=0.0,
+    ...     length=4.0,
+    ... )
     >>> relu(np.array([0.0, 3.0])), relu.variation
     (array([0., 6.]), 3.0)
     """
@@ -114,8 +120,14 @@ class GreenSpline:
         Examples
         --------
         >>> from splinear.univariate.operators import FractionalDerivative
-        >>> f = GreenSpline(FractionalDerivative(1.5), np.array([1.0]),
-        ...                 np.array([3.0]), np.zeros(2), origin=10.0, length=4.0)
+        >>> f = GreenSpline(
+        ...     FractionalDerivative(1.5),
+        ...     np.array([1.0]),
+        ...     np.array([3.0]),
+        ...     np.zeros(2),
+        ...     origin=10.0,
+        ...     length=4.0,
+        ... )
         >>> f.to_network()["b"]
         array([11.])
         """
@@ -158,7 +170,9 @@ def from_network(
             f"input weights must be positive; got w = {w[bad]} for neuron {bad}: an "
             "anti-causal atom is no Green's function of the causal operator"
         )
-    signed = np.sign(v) * [operator.neuron_norm(*pair) for pair in zip(v, w, strict=True)]
+    signed = np.sign(v) * [
+        operator.neuron_norm(*pair) for pair in zip(v, w, strict=True)
+    ]
     tau, group = np.unique(b / w - domain[0], return_inverse=True)
     amplitudes = np.bincount(group, signed, minlength=tau.size)
     keep = amplitudes != 0.0

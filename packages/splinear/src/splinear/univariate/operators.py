@@ -193,7 +193,8 @@ class Exponential(Operator):
     Parameters
     ----------
     rate : float
-        Per unit of x; negative rates grow.
+        Per unit of x; negative rates grow.  Their atom is the bounded Green's
+        function, which lives on t < 0: the causal one plus a null-space element.
 
     Examples
     --------
@@ -212,11 +213,16 @@ class Exponential(Operator):
         return 1
 
     def atom(self, t: Vector, derivative: int = 0) -> Vector:
-        """See `Operator.atom`; right-continuous at zero."""
+        """See `Operator.atom`; right-continuous at zero.
+
+        For a negative rate the bounded Green's function ``-exp(-rate t)`` on t < 0:
+        it differs from the causal one by an element of the null space.
+        """
         t = np.asarray(t, dtype=np.float64)
         out = np.zeros_like(t)
-        on = t >= 0.0
-        out[on] = (-self.rate) ** derivative * np.exp(-self.rate * t[on])
+        on = t >= 0.0 if self.rate >= 0.0 else t < 0.0
+        sign = 1.0 if self.rate >= 0.0 else -1.0
+        out[on] = sign * (-self.rate) ** derivative * np.exp(-self.rate * t[on])
         return out
 
     def null_basis(self, x: Vector) -> Matrix:
@@ -275,11 +281,15 @@ class ExponentialPair(Operator):
     def null_basis(self, x: Vector) -> Matrix:
         """The slower decay and a difference quotient: no collapse at equal rates."""
         x = np.asarray(x, dtype=np.float64)
+        # Sized on a fixed grid: the basis must not depend on where it is evaluated.
+        size = np.abs(self._quotient(np.linspace(0.0, 1.0, 65))).max()
+        low = min(self.rate, self.other, key=abs)
+        return np.stack([_decay(x, low), self._quotient(x) / size], axis=1)
+
+    def _quotient(self, x: Vector) -> Vector:
         low, high = sorted((self.rate, self.other), key=abs)
         shift = x if low >= 0.0 else x - 1.0
-        quotient = shift * expm1_ratio((high - low) * shift)
-        columns = np.stack([_decay(x, low), _decay(x, low) * quotient], axis=1)
-        return columns / np.abs(columns).max(axis=0)
+        return _decay(x, low) * shift * expm1_ratio((high - low) * shift)
 
     def scaled(self, length: float) -> tuple["Operator", float]:
         """Both rates scale; the atom has the dimension of a length."""
