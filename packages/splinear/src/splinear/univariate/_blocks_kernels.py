@@ -79,7 +79,7 @@ def interval_moments(x, p, w, blocks, size, knots):
         i0, i1 = knots[k], knots[k + 1]
         left, right = x[i0], x[i1]
         stop = i1 + 1 if i1 == n - 1 else i1
-        b0, b1 = (i0 + size - 1) // size, min(i1 // size, count)
+        b0, b1 = (i0 + size - 1) // size, min(i1 // size, count - 1)
         if i1 == n - 1:
             b1 = count
         head = min(b0 * size, stop) if b0 < b1 else stop

@@ -49,13 +49,14 @@ def _cross(sums, m, fa, fb, h, lam):
 
 
 @njit(cache=True)
-def _clip(sums, eta, lam, gap_before, w_before):
-    """Account for clipping eta to [-lam, lam] at this site.
+def _clip(sums, eta, shift, lam, gap_before, w_before):
+    """Account for the dual point with eta - shift clipped to [-lam, lam].
 
-    The clipped eta belongs to the residual r - D'(excess)/w: a dual point that is
-    feasible by construction and, where knots are dense, far better than s r.
+    It belongs to the residual r - D'(excess)/w: feasible by construction and, where
+    knots are dense, far better than r scaled down.
     """
-    excess = max(eta - lam, 0.0) + min(eta + lam, 0.0)
+    moved = eta - shift
+    excess = shift + max(moved - lam, 0.0) + min(moved + lam, 0.0)
     if excess == 0.0 and sums[EXCESS] == 0.0 and sums[TILT] == 0.0:
         return
     tilt = (excess - sums[EXCESS]) / gap_before
@@ -65,7 +66,7 @@ def _clip(sums, eta, lam, gap_before, w_before):
 
 @njit(cache=True)
 def _walk(
-    sums, count, found, peaks, at_knots, x, p, w, knots, values, first, stop, lam
+    sums, count, found, peaks, at_knots, x, p, w, knots, values, shift, first, stop, lam
 ):
     """Visit sites [first, stop) one by one and note where |eta| peaks above lam."""
     n, last = x.size, knots.size - 1
@@ -73,11 +74,13 @@ def _walk(
     k = count[KNOT]
     f0, left = values[k], x[knots[k]]
     rise = (values[k + 1] - f0) / (x[knots[k + 1]] - left)
+    drift = (shift[k + 1] - shift[k]) / (x[knots[k + 1]] - left)
     for i in range(first, stop):
         if k + 1 < last and knots[k + 1] == i:
             k += 1
             f0, left = values[k], x[i]
             rise = (values[k + 1] - f0) / (x[knots[k + 1]] - left)
+            drift = (shift[k + 1] - shift[k]) / (x[knots[k + 1]] - left)
         if knots[k] == i:
             at_knots[k] = eta
         height = abs(eta)
@@ -92,7 +95,8 @@ def _walk(
         elif count[SIGN] != 0:
             _close_excursion(sums, count, found, peaks)
         if i > 0:
-            _clip(sums, eta, lam, x[i] - x[i - 1], w[i - 1])
+            moved = shift[k] + drift * (x[i] - left)
+            _clip(sums, eta, moved, lam, x[i] - x[i - 1], w[i - 1])
         r = p[i] - (f0 + rise * (x[i] - left))
         loss += w[i] * r * r
         slope += w[i] * r
@@ -104,17 +108,18 @@ def _walk(
 
 
 @njit(cache=True)
-def price(x, p, w, blocks, size, knots, values, lam, capacity):
+def price(x, p, w, blocks, size, knots, values, lam, capacity, shift):
     """Evaluate eta for the linear spline through (knots, values).
 
-    Returns sum w r^2, the squared distance of r from the residual whose eta is the
-    clipped one (see `_clip`), an upper bound of sup|eta| (attained if above lam), eta at the
+    `shift`, given at the knots and linear between, is taken off eta for the dual point
+    of `_clip`, nowhere else.  Returns sum w r^2, the squared distance of r from the
+    residual of that dual point, an upper bound of sup|eta| (attained if above lam), eta at the
     knots, and the site at which |eta| - lam is largest in each maximal excursion of
     one sign with eta there, up to `capacity` of them.
     """
     n, blocks_n, last = x.size, blocks.shape[0], knots.size - 1
     sums, count = np.zeros(8), np.zeros(4, dtype=np.int64)
-    at_knots = np.zeros(knots.size)
+    at_knots, shifted = np.zeros(knots.size), np.any(shift != 0.0)
     found, peaks = np.empty(capacity, dtype=np.int64), np.empty(capacity)
     for b in range(blocks_n):
         i0 = b * size
@@ -122,7 +127,7 @@ def price(x, p, w, blocks, size, knots, values, lam, capacity):
         while count[KNOT] + 1 < last and knots[count[KNOT] + 1] <= i0:
             count[KNOT] += 1
         k = count[KNOT]
-        if knots[k + 1] >= i1:
+        if knots[k + 1] >= i1 and not shifted:
             left, f0 = x[knots[k]], values[k]
             rise = (values[k + 1] - f0) / (x[knots[k + 1]] - left)
             fa, fb = f0 + rise * (x[i0] - left), f0 + rise * (x[i1] - left)
@@ -134,7 +139,20 @@ def price(x, p, w, blocks, size, knots, values, lam, capacity):
                 continue
         stop = n if b == blocks_n - 1 else i1
         _walk(
-            sums, count, found, peaks, at_knots, x, p, w, knots, values, i0, stop, lam
+            sums,
+            count,
+            found,
+            peaks,
+            at_knots,
+            x,
+            p,
+            w,
+            knots,
+            values,
+            shift,
+            i0,
+            stop,
+            lam,
         )
     _close_excursion(sums, count, found, peaks)
     number = count[FOUND]

@@ -144,9 +144,7 @@ def _bracket(
         return large, None
     small = large
     for _ in range(16):  # down to 1e-16 of alpha_max, then the bound is not active
-        small = _tagged(
-            problem, data, 0.1 * small.stats["alpha"], small, tol, max_iter
-        )
+        small = _tagged(problem, data, 0.1 * small.stats["alpha"], small, tol, max_iter)
         if not at_large(small):
             break
         large = small

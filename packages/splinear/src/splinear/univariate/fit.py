@@ -170,9 +170,7 @@ def _limit(problem: Problem, samples: Samples, fewest: bool) -> Result[Any]:
         )
     from splinear.univariate.interpolate import interpolate
 
-    result = interpolate(
-        samples.x, samples.y, order=problem.order, fewest_knots=fewest
-    )
+    result = interpolate(samples.x, samples.y, order=problem.order, fewest_knots=fewest)
     objective = samples.tie_loss / samples.total
     residual = samples.y - result.value(samples.x)
     gap = 0.5 * float(np.dot(samples.w, residual * residual)) / samples.total

@@ -14,7 +14,7 @@ Two choices of r' are tried: r scaled down, and the residual whose eta is eta cl
 to [-lam, lam], which is by far the better one where knots are dense.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class _KnotExchange:
     def __init__(self, data: Prepared, alpha: float, start: Exchange | None) -> None:
         self._data, self._start = data, start
         self._lam = alpha * data.total
-        self._tol = 1e-13 * max(data.null_sum, 1e-300)
+        self._tol = 1e-13 * data.scale * data.total
 
     def init(self) -> Exchange:
         if self._start is None:
@@ -115,20 +115,17 @@ class _KnotExchange:
     def step(self, state: Exchange) -> Exchange | None:
         if self._gap(state) <= self._rounding(state):
             return None
-        tried = state.top <= (1.0 + ENDGAME) * self._lam
-        if tried:
-            following = self._forced(state)
-            if self._gap(following) < 0.5 * self._gap(state):
-                return following
         knots = np.union1d(state.knots, state.found)
+        if state.top <= (1.0 + ENDGAME) * self._lam:
+            for following in (self._snapped(state), self._forced(state)):
+                if self._gap(following) < 0.5 * self._gap(state):
+                    return following
         following = self._polished(knots, self._signs(knots, state))
-        if not np.array_equal(following.knots, state.knots):
-            return following
-        if not tried:
+        if np.array_equal(following.knots, state.knots):
             following = self._forced(state)
-            if self._gap(following) < self._gap(state):
-                return following
-        return self._refined(state)
+        if np.array_equal(following.knots, state.knots):
+            following = self._refined(state)
+        return following
 
     def finish(self, state: Exchange) -> Spline:
         data = self._data
@@ -181,14 +178,25 @@ class _KnotExchange:
         values = refine(self._moments(state.knots), at, state.values, excess)
         return self._priced(state.knots, values)
 
-    def _priced(self, knots: Sites, values: Vector) -> Exchange:
-        data = self._data
+    def _snapped(self, state: Exchange) -> Exchange:
+        """The same function with another dual point: eta made +-lam at the knots.
+
+        Rounding lets eta miss these values by a little, which costs |a| each; a shift
+        of eta, linear between knots, costs only the square of its bends.
+        """
+        wanted = self._lam * np.sign(state.jumps)
+        clip = price(*self._arguments(state.knots, state.values), state.eta - wanted)[1]
+        return replace(state, eta=wanted, clip=clip)
+
+    def _arguments(self, knots: Sites, values: Vector) -> tuple[Any, ...]:
+        data, room = self._data, max(1024, 8 * knots.size)
         x, w = data.samples.x, data.samples.w
-        room = max(1024, 8 * knots.size)
-        loss, clip, top, eta, found, peaks = price(
-            x, data.p, w, data.blocks, data.size, knots, values, self._lam, room
-        )
-        jumps = kinks(x[knots], values)
+        return x, data.p, w, data.blocks, data.size, knots, values, self._lam, room
+
+    def _priced(self, knots: Sites, values: Vector) -> Exchange:
+        arguments = self._arguments(knots, values)
+        loss, clip, top, eta, found, peaks = price(*arguments, np.zeros(knots.size))
+        jumps = kinks(self._data.samples.x[knots], values)
         return Exchange(knots, values, jumps, eta, loss, clip, top, found, peaks)
 
 
@@ -257,7 +265,8 @@ def alpha_max(samples: Samples | Prepared) -> float:
         return 0.0
     ends = np.array([0, data.samples.x.size - 1])
     x, w = data.samples.x, data.samples.w
-    top = price(x, data.p, w, data.blocks, data.size, ends, np.zeros(2), 0.0, 1)[2]
+    zero = np.zeros(2)
+    top = price(x, data.p, w, data.blocks, data.size, ends, zero, 0.0, 1, zero)[2]
     return float(top) / data.total
 
 

@@ -1,6 +1,6 @@
 """Samples prepared for order 2: residual of the affine fit, and block sums."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,12 @@ class Prepared:
         Hat moments of blocks of `size` sites, see `_blocks_kernels`.
     affine : tuple of float
         Centre, base value, correction of the value, slope of the affine fit.
+    height : float
+        Largest absolute value of the affine fit on the data.
+    null_objective : float
+        Objective of the affine fit.
+    scale : float
+        Denominator of the relative gap, see `core.relative_gap`.
     """
 
     samples: Samples
@@ -32,27 +38,9 @@ class Prepared:
     total: float
     affine: tuple[float, float, float, float]
 
-    @property
-    def height(self) -> float:
-        """Largest absolute value of the affine fit on the data."""
-        ends = self.affine_at(self.samples.x[[0, -1]])
-        return float(np.max(np.abs(ends)))
-
-    @property
-    def null_sum(self) -> float:
-        """Half the weighted sum of squares that the affine fit leaves (no ties)."""
-        return 0.5 * float(np.sum(self.blocks[:, C]))
-
-    @property
-    def null_objective(self) -> float:
-        """Objective of the affine fit."""
-        return (self.null_sum + self.samples.tie_loss) / self.total
-
-    @property
-    def scale(self) -> float:
-        """Denominator of the relative gap, see `core.relative_gap`."""
-        floor = float(np.finfo(np.float64).eps) * self.samples.energy
-        return max(self.null_objective, floor, float(np.finfo(np.float64).tiny))
+    height: float
+    null_objective: float
+    scale: float
 
     def affine_at(self, x: Vector) -> Vector:
         """Values of the affine fit."""
@@ -61,13 +49,27 @@ class Prepared:
 
 
 def prepare(samples: Samples) -> Prepared:
-    """Fit the null model and sum up blocks; three passes over the data."""
+    """Fit the null model and sum up blocks; a few passes over the data."""
     x, w = samples.x, samples.w
     if x.size == 1:
         affine = (float(x[0]), float(samples.y[0]), 0.0, 0.0)
-        return Prepared(samples, np.zeros(1), np.zeros((1, 6)), 1, float(w[0]), affine)
+        return _described(samples, np.zeros(1), np.zeros((1, 6)), 1, affine)
     p, *affine = affine_residual(x, samples.y, w)
     # About sqrt(n) blocks balance crossing the quiet ones against walking the others.
     size = 2 ** int(np.clip(round(np.log2(x.size) / 2.0 - 1.0), 3, 10))
-    blocks = block_moments(x, p, w, size)
-    return Prepared(samples, p, blocks, size, samples.total, tuple(affine))
+    return _described(samples, p, block_moments(x, p, w, size), size, tuple(affine))
+
+
+def _described(
+    samples: Samples,
+    p: Vector,
+    blocks: NDArray[np.float64],
+    size: int,
+    affine: tuple[float, float, float, float],
+) -> Prepared:
+    total, info = samples.total, np.finfo(np.float64)
+    null = (0.5 * float(np.sum(blocks[:, C])) + samples.tie_loss) / total
+    scale = max(null, float(info.eps) * samples.energy, float(info.tiny))
+    ends = samples.x[[0, -1]]
+    data = Prepared(samples, p, blocks, size, total, affine, 0.0, null, scale)
+    return replace(data, height=float(np.max(np.abs(data.affine_at(ends)))))

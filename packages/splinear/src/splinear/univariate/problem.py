@@ -42,7 +42,9 @@ class Problem:
     @property
     def weighted(self) -> bool:
         """Whether the penalty carries a weight on the domain."""
-        return not (isinstance(self.domain_weight, str) and self.domain_weight == "none")
+        return not (
+            isinstance(self.domain_weight, str) and self.domain_weight == "none"
+        )
 
     @property
     def plain(self) -> bool:

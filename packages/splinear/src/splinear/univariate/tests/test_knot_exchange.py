@@ -7,10 +7,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from splinear.core import Status
+from splinear.univariate._blocks_kernels import block_moments, interval_moments
 from splinear.univariate.fit import alpha_max, fit_spline
 from splinear.univariate.knot_exchange import solve
 from splinear.univariate.prepared import prepare
 from splinear.univariate.samples import gather
+from splinear.univariate.tests import oracles
 from splinear.univariate.tests.hard_problems import RATIOS, problems
 
 PROBLEMS = list(problems())
@@ -129,3 +131,154 @@ def test_gap_is_closed_and_true(name, x, y, w, ratio):
         assert claimed <= TOL
     # What is claimed is true on the unmerged rows, there too.
     assert exact_gap(result.value, x, y, w, alpha) <= max(TOL, claimed)
+
+
+@pytest.mark.parametrize("lam", [0.05, 0.1, 0.2, 0.3])
+def test_hat(lam):
+    result = fit_spline([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], alpha=lam / 3, tol=1e-14)
+    # Closed form: f = (lam, 1 - 2 lam, lam); 1e-13: a few roundings.
+    assert_allclose(result.value([0, 1, 2]), [lam, 1 - 2 * lam, lam], atol=1e-13)
+    assert_allclose(result.value.variation, 2 - 6 * lam, rtol=1e-13)
+    assert_allclose(3 * result.objective, 2 * lam - 3 * lam**2, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("lam", "values", "variation", "objective"), oracles.FIVE)
+def test_five_points(lam, values, variation, objective):
+    x, y = oracles.FIVE_X, oracles.FIVE_Y
+    assert_allclose(5 * alpha_max(x, y), float(oracles.FIVE_TOP), rtol=1e-14)
+    result = fit_spline(x, y, alpha=float(lam) / 5, tol=1e-14)
+    # Exact rationals against a handful of roundings.
+    assert_allclose(result.value.variation, float(variation), rtol=1e-13)
+    assert_allclose(5 * result.objective, float(objective), rtol=1e-13)
+    if values is not None:
+        assert_allclose(result.value(x), [float(v) for v in values], atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("n", "top", "objective", "variation", "count"), oracles.LARGE[:2]
+)
+def test_large(n, top, objective, variation, count):
+    x, y = oracles.large(n)
+    lam = 1e-3 * alpha_max(x, y)
+    assert_allclose(n * lam, 1e-3 * top, rtol=1e-9)  # the digits that are given
+    result = fit_spline(x, y, alpha=lam, tol=1e-12, fewest_knots=False)
+    assert_allclose(n * result.objective, objective, rtol=1e-12)
+    assert_allclose(result.value.variation, variation, rtol=1e-9)
+    assert result.value.knots.size == count
+
+
+@pytest.mark.slow
+def test_a_million():
+    n, top, objective, variation, count = oracles.LARGE[2]
+    x, y = oracles.large(n)
+    data = prepare(gather(x, y))
+    lam = 1e-3 * top / n
+    result = solve(data, lam, tol=1e-12)
+    assert_allclose(n * result.objective, objective, rtol=1e-12)
+    assert_allclose(result.value.variation, variation, rtol=1e-8)
+    assert result.value.knots.size == count
+    # The regime of dense knots, in which exchange without care stalls above 1e-8.
+    for ratio, kinks in ((1e-7, 1541), (1e-9, 33491)):
+        dense = solve(data, ratio * top / n, tol=TOL)
+        assert dense.status is Status.CONVERGED
+        assert dense.certificate.relative_gap <= TOL
+        # Kinks whose jump is at the rounding level come and go.
+        assert_allclose(dense.value.knots.size, kinks, atol=3)
+
+
+def test_dense_knots():
+    x, y = oracles.large(20_000)
+    top = alpha_max(x, y)
+    for ratio in (1e-8, 1e-10):
+        result = fit_spline(x, y, alpha=ratio * top, tol=TOL)
+        assert result.certificate.relative_gap <= TOL
+        assert result.value.knots.size > 4000
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_agrees_with_cvxpy(seed, weighted):
+    cvxpy = pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.random(40))
+    y = np.sin(9 * x) + 0.2 * rng.standard_normal(40)
+    w = rng.uniform(0.1, 3.0, 40) if weighted else np.ones(40)
+    alpha = 0.01 * alpha_max(x, y, sample_weight=w)
+    h = np.diff(x)
+    rows = np.zeros((38, 40))
+    for j in range(38):
+        rows[j, j : j + 3] = 1 / h[j], -1 / h[j] - 1 / h[j + 1], 1 / h[j + 1]
+    f = cvxpy.Variable(40)
+    loss = cvxpy.sum_squares(cvxpy.multiply(np.sqrt(w), y - f)) / (2 * w.sum())
+    problem = cvxpy.Problem(cvxpy.Minimize(loss + alpha * cvxpy.norm1(rows @ f)))
+    problem.solve(solver=cvxpy.CLARABEL)
+    result = fit_spline(x, y, alpha=alpha, sample_weight=w, tol=TOL)
+    # Clarabel stops near 1e-8 of the objective: values are good to its square root.
+    assert_allclose(result.objective, problem.value, rtol=1e-7)
+    assert_allclose(result.value(x), f.value, atol=1e-3)
+
+
+@pytest.mark.parametrize("n", [3, 8, 9, 16, 17, 40, 63, 64, 65, 129])
+def test_block_sums(n):
+    """Moments from blocks equal those from sites, wherever knots fall."""
+    rng = np.random.default_rng(n)
+    x, p, w = np.sort(rng.random(n)), rng.standard_normal(n), rng.random(n)
+    for size in (1, 2, 8, 64):
+        blocks = block_moments(x, p, w, size)
+        for _ in range(20):
+            inner = rng.choice(np.arange(1, n - 1), min(3, n - 2), replace=False)
+            knots = np.r_[0, np.sort(inner), n - 1]
+            fast = interval_moments(x, p, w, blocks, size, knots)
+            slow = [
+                _moments(x, p, w, a, b, b == n - 1)
+                for a, b in zip(knots, knots[1:], strict=False)
+            ]
+            assert_allclose(fast, slow, atol=1e-11)  # sums of at most 129 terms
+
+
+def _moments(x, p, w, first, last, closed):
+    i = slice(first, last + closed)
+    t = (x[i] - x[first]) / (x[last] - x[first])
+    s, w, p = 1 - t, w[i], p[i]
+    terms = (s * s, s * t, t * t, p * s, p * t, p * p)
+    return [np.sum(w * term) for term in terms]
+
+
+def test_identities():
+    """Laws that hold for every fit: Euler's identity, affine shifts, scalings, ties."""
+    rng = np.random.default_rng(3)
+    x = rng.random(80)
+    y = np.cos(7 * x) + 0.2 * rng.standard_normal(80)
+    alpha = 1e-2 * alpha_max(x, y)
+    base = fit_spline(x, y, alpha=alpha, tol=1e-13)
+    f = base.value(x)
+    r = y - f
+    # Orthogonality to affine functions and <r, f> = lam TV, to rounding.
+    assert_allclose([r.sum(), (r * x).sum()], 0.0, atol=1e-12)
+    assert_allclose(r @ f, 80 * alpha * base.value.variation, rtol=1e-10)
+    moved = fit_spline(x, y + 2 - 5 * x, alpha=alpha, tol=1e-13)
+    assert_allclose(moved.value(x), f + 2 - 5 * x, atol=1e-11)
+    scaled = fit_spline(x, 3 * y, alpha=3 * alpha, tol=1e-13)
+    assert_allclose(scaled.value(x), 3 * f, atol=1e-11)
+    stretched = fit_spline(10 * x, y, alpha=10 * alpha, tol=1e-13)
+    assert_allclose(stretched.value(10 * x), f, atol=1e-11)
+    assert_allclose(stretched.value.variation, base.value.variation / 10, rtol=1e-10)
+    twice = fit_spline(np.r_[x, x], np.r_[y + 0.1, y - 0.1], alpha=alpha, tol=1e-13)
+    assert_allclose(twice.value(x), f, atol=1e-11)
+    assert_allclose(twice.objective, base.objective + 0.1**2 / 2, rtol=1e-12)
+
+
+def test_limits_of_smoothing():
+    """As alpha grows both splines become the line of least squares."""
+    from scipy.interpolate import make_smoothing_spline
+
+    rng = np.random.default_rng(4)
+    x = np.sort(rng.random(50))
+    y = 3 * x + 0.1 * rng.standard_normal(50)
+    ours = fit_spline(x, y, alpha=alpha_max(x, y)).value(x)
+    theirs = make_smoothing_spline(x, y, lam=1e2)(x)
+    assert_allclose(ours, theirs, atol=1e-4)  # larger lam only adds rounding to it
+    # As alpha vanishes both interpolate.
+    ours = fit_spline(x, y, alpha=1e-12 * alpha_max(x, y), tol=1e-14).value(x)
+    assert_allclose(ours, make_smoothing_spline(x, y, lam=0.0)(x), atol=1e-6)
+    assert_allclose(fit_spline(x, y, alpha=0.0).value(x), y, atol=1e-12)
