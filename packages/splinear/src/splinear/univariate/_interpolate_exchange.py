@@ -28,6 +28,9 @@ NEAR = 1e-2
 #: Weight of the proximal terms of a Newton step; blocks are of size one.
 PROXIMAL = 1e-10
 
+#: The tightest tolerances that HiGHS accepts; rows and columns are of size one.
+TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+
 
 @dataclass(frozen=True)
 class Atoms:
@@ -104,17 +107,18 @@ class Exchange:
 
     def _programme(self, grid: Vector) -> Atoms | None:
         rows = self.matrix(grid).T
-        answer = linprog(
-            np.ones(2 * grid.size),
-            A_eq=hstack((rows, -rows)).tocsc(),
-            b_eq=self.b,
-            method="highs",
-            options={
-                "primal_feasibility_tolerance": 1e-10,
-                "dual_feasibility_tolerance": 1e-10,
-            },
-        )
-        if answer.x is None:
+        # The simplex method gives vertices; where it fails, an interior point may not.
+        for solver in ("highs", "highs-ipm"):
+            answer = linprog(
+                np.ones(2 * grid.size),
+                A_eq=hstack((rows, -rows)).tocsc(),
+                b_eq=self.b,
+                method=solver,
+                options=TIGHT,
+            )
+            if answer.x is not None:
+                break
+        else:
             return None
         jumps = answer.x[: grid.size] - answer.x[grid.size :]
         used = jumps != 0.0
