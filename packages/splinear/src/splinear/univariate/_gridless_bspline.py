@@ -92,7 +92,12 @@ def local_basis(t, span, centre, half, m, out):
 
 @njit(cache=True)
 def extend(knots, low, high, m):
-    """Return the knots with `m` copies of each end of the domain."""
+    """Return the knots with `m` copies of each end of the domain.
+
+    A single site gets a domain of length one: any will do, none would divide by zero.
+    """
+    if high == low:
+        high = low + 1.0
     t = np.empty(knots.size + 2 * m)
     t[:m], t[m + knots.size :] = low, high
     t[m : m + knots.size] = knots
@@ -249,15 +254,19 @@ def band_transpose(rows, stride, v, n):
 
 
 @njit(cache=True)
-def to_pieces(t, c, m):
-    """Return Taylor coefficients (m, K + 1) about the left end of every span."""
-    spans = t.size - 2 * m + 1
+def to_pieces(t, times, c, m):
+    """Return Taylor coefficients (m, K + 1) about the left end of every span.
+
+    Spans between the copies of a knot, of which `t` has `times`, have no length.
+    """
+    spans = (t.size - 2 * m) // times + 1
     out, basis = np.zeros((m, spans)), np.empty((m, m))
     for k in range(spans):
-        local_basis(t, k, t[k + m - 1], 1.0, m, basis)
+        span = times * k
+        local_basis(t, span, t[span + m - 1], 1.0, m, basis)
         for j in range(m):
             for i in range(m):
-                out[j, k] += basis[j, i] * c[k + i]
+                out[j, k] += basis[j, i] * c[span + i]
     return out
 
 

@@ -60,6 +60,8 @@ class Price:
         ``eta, eta', eta''`` at the knots.
     squares, stray : float
         ``sum w theta^2`` of the dual point, and of its distance from the residual.
+    theta : (n,) array
+        The dual point.
     """
 
     sup: float
@@ -67,6 +69,7 @@ class Price:
     at_knots: NDArray[np.float64]
     squares: float
     stray: float
+    theta: Vector
 
 
 def null_model(rows: Rows) -> Pieces:
@@ -86,9 +89,9 @@ def residual_of(rows: Rows, spline: Pieces) -> Vector:
     return r
 
 
-def eta_at(rows: Rows, theta: Vector, knots: Vector) -> Vector:
-    """Return the dual function at knots."""
-    return _walk(rows, theta, knots, np.inf)[2][:, 0]
+def eta_at(rows: Rows, theta: Vector, knots: Vector) -> NDArray[np.float64]:
+    """Return the dual function, its slope and its bend at knots, (K, 3)."""
+    return _walk(rows, theta, knots, np.inf)[2]
 
 
 def _walk(rows: Rows, theta: Vector, knots: Vector, level: float):
@@ -117,7 +120,7 @@ def price_residual(
     )
     squares = float(np.dot(rows.w, theta * theta))
     stray = float(np.dot(rows.w, (r - theta) ** 2))
-    return Price(float(sup), runs, at_knots, squares, stray)
+    return Price(float(sup), runs, at_knots, squares, stray, theta)
 
 
 def price(rows: Rows, spline: Pieces, level: float) -> Price:

@@ -1,6 +1,7 @@
 """Least squares with given knots and signs, and the Newton step that moves knots."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ PULL = 1e-9
 #: Rounds of correction of the dual point.
 POLISH = 3
 
+Drop = Literal["first", "all", "none"]
 Cells = tuple[Vector, Vector, NDArray[np.float64]]
 
 
@@ -38,13 +40,14 @@ class Fit:
 
 
 def fit(
-    rows: Rows, lam: float, knots: Vector, signs: Vector, start: Pieces, nested: bool
+    rows: Rows, lam: float, knots: Vector, signs: Vector, start: Pieces, drop: Drop
 ) -> Fit:
     """Minimise over splines on `knots` whose jumps have `signs` or vanish.
 
-    Knots whose jump would change sign are dropped. If `nested`, the knots of `start`
-    are among `knots` and the objective never rises above that of `start`: each step
-    ends where the first jump vanishes. Otherwise all wrong signs go at once.
+    Knots whose jump would change sign are dropped: "first" needs the knots of `start`
+    among `knots` and never lets the objective rise above that of `start`, because
+    each step ends where the first jump vanishes; "all" drops all wrong signs at once;
+    "none" keeps them, with ``lam signs . jumps`` as their penalty.
     """
     m = rows.order
     *cells, lost = bspline.compress(rows.u, rows.y, rows.root_w, knots, m)
@@ -64,9 +67,9 @@ def fit(
         c = bspline.solve_band(band, rhs, linear)
         jumps = bspline.band_apply(jump, 1, c)
         wrong = jumps * signs <= 0.0
-        if not wrong.any():
+        if drop == "none" or not wrong.any():
             break
-        if nested:
+        if drop == "first":
             before = bspline.band_apply(jump, 1, prior)
             before[~np.isin(now, start.knots)] = 0.0
             share = np.maximum(before * signs, 0.0)
@@ -74,11 +77,11 @@ def fit(
             first = share.min()
             c = prior + first * (c - prior)
             wrong = share <= first
-            start = Pieces(now, jumps, bspline.to_pieces(t, c, m))
+            start = Pieces(now, jumps, bspline.to_pieces(t, 1, c, m))
         now, signs = now[~wrong], signs[~wrong]
     loss = lost + bspline.data_loss(t, cells, spans, c, m)
     objective = 0.5 * loss + lam * float(np.sum(np.abs(jumps)))
-    spline = Pieces(now, jumps, bspline.to_pieces(t, c, m))
+    spline = Pieces(now, jumps, bspline.to_pieces(t, 1, c, m))
     if now.size != knots.size:
         *cells, _ = bspline.compress(rows.u, rows.y, rows.root_w, now, m)
     return Fit(spline, objective, tuple(cells))
@@ -114,50 +117,60 @@ def correction(
     return t, c, bspline.band_apply(second, times, c)
 
 
-def price_fit(rows: Rows, lam: float, spline: Pieces, cells: Cells) -> Price:
+def price_fit(
+    rows: Rows, lam: float, spline: Pieces, cells: Cells, signs: Vector
+) -> Price:
     """Price a fit by a dual point that meets the level at its knots to full accuracy.
 
     The residual ``y - f`` carries rounding of the size of y, which far knots feel
     amplified by their distance; when the residual itself is small that hides the dual
     function. The residual is therefore corrected by splines on the same knots until
-    ``eta = lam sign(a)`` there, and the correction is charged to the gap.
+    ``eta = lam signs`` there, and the correction is charged to the gap.
     """
     r = residual_of(rows, spline)
     theta = r.copy()
     kernels.project(rows.u, rows.w, rows.a, rows.b, theta)
-    level = lam * np.sign(spline.jumps)
+    level = lam * signs
     none = np.zeros(level.size)
     for _ in range(POLISH):
-        miss = level - eta_at(rows, theta, spline.knots)
+        miss = level - eta_at(rows, theta, spline.knots)[:, 0]
         size = 0.5 * float(np.dot(rows.w, theta * theta)) + float(
             np.dot(level, spline.jumps)
         )
         if np.dot(np.abs(miss), np.abs(spline.jumps)) <= 1e-14 * size:
             break
         t, c, _ = correction(rows, cells, spline.knots, 1, (miss, none), none)
-        table = bspline.to_pieces(t, c, rows.order)
+        table = bspline.to_pieces(t, 1, c, rows.order)
         kernels.residual(rows.u, theta, spline.knots, table, rows.order, theta)
     return price_residual(rows, r, theta, spline.knots, lam)
 
 
-def newton_moves(rows: Rows, lam: float, fitted: Fit, priced: Price) -> Vector:
-    """Return how far Newton's method on jumps and knots together moves each knot.
+def newton_moves(
+    rows: Rows, lam: float, fitted: Fit, signs: Vector, priced: Price, bend: Vector
+) -> tuple[Vector, Vector]:
+    """Return how far Newton's method moves each knot, and the next dual point.
 
     Moving a knot by d changes f by ``-a d rho_{m-1}(. - tau)`` to first order: a spline
     with the knot doubled, whose jump of f^(m-2) is ``-a d``. In that space the
     second-order model is least squares with one extra square per knot,
     ``-eta''(tau) / a`` times that jump squared; its gradient is the dual function's
     distance from the level (for jumps of v^(m-1)) and its slope (of v^(m-2)).
+
+    `bend` is ``eta''`` at the knots of the dual point that the previous step returned:
+    near interpolation the residual itself is mostly the second-order error of that
+    step and says nothing about curvature (as in sequential quadratic programming).
     """
     knots, jumps = fitted.spline.knots, fitted.spline.jumps
-    eta, slope, bend = priced.at_knots.T
     room = _room(rows, knots)
     # A maximum of the dual function is curved; where it is not (yet), be cautious.
     least = 1e-3 * lam / (np.abs(jumps) * room * room)
     curvature = np.maximum(-bend / jumps, least)
-    linear = (lam * np.sign(jumps) - eta, slope)
-    _, _, apart = correction(rows, fitted.cells, knots, 2, linear, curvature)
-    return np.clip(-apart / jumps, -0.6 * room, 0.6 * room)
+    linear = (lam * signs - priced.at_knots[:, 0], priced.at_knots[:, 1])
+    t, c, apart = correction(rows, fitted.cells, knots, 2, linear, curvature)
+    theta = np.empty_like(priced.theta)
+    table = bspline.to_pieces(t, 2, c, rows.order)
+    kernels.residual(rows.u, priced.theta, knots, table, rows.order, theta)
+    return np.clip(-apart / jumps, -0.6 * room, 0.6 * room), theta
 
 
 def _room(rows: Rows, knots: Vector) -> Vector:

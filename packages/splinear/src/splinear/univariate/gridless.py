@@ -175,7 +175,9 @@ def duality_gap(spline: Spline, samples: Samples, alpha: float) -> Certificate:
     method = _Gridless.of(samples, order, alpha, None)
     pieces = method.frame.pieces(spline)
     cells = cells_of(method.rows, pieces.knots)
-    priced = price_fit(method.rows, method.lam, pieces, cells)
+    priced = price_fit(
+        method.rows, method.lam, pieces, cells, np.sign(pieces.jumps)
+    )
     variation = float(np.sum(np.abs(pieces.jumps)))
     r = residual_of(method.rows, pieces)
     value = 0.5 * float(np.dot(method.rows.w, r * r)) + method.lam * variation
