@@ -83,7 +83,9 @@ def interpolate(
     2, eta is the broken line through the signs of the kinks; for orders 3 and 4 it is
     a spline on the data knots, divided by its supremum over every interval.
 
-    Limits of orders 3 and 4, measured: gap below 1e-10 for random sites, N <= 500;
+    Limits of orders 3 and 4, measured at N = 500: gap below 1e-10 in 18 of 18 runs on
+    noise and on smooth data on a grid, 7e-10 for smooth data at random sites, whose
+    divided differences are mostly rounding (at N = 1000 no longer usable there);
     with gaps of 1e-12 of the range, or of a few units in the last place of x, the
     divided differences span 24 digits or more and the result is marked as above.
 
