@@ -82,5 +82,5 @@ def certify(
     >>> certify("exact", objective=3.0, gap=0.5, scale=2.0).relative_gap
     0.25
     """
-    relative = gap / scale if gap > 0.0 else 0.0
+    relative = 0.0 if gap <= 0.0 else gap / scale  # a NaN stays a NaN
     return Certificate(kind, gap, relative, objective - gap, starts)

@@ -96,7 +96,9 @@ def check_vector(name: str, values: Any, size: int | None = None) -> NDArray[np.
 
 def _refuse_non_finite(name: str, vector: NDArray[np.float64]) -> None:
     # One sum instead of a mask: finite data of any size cost a single pass.
-    if vector.size and not math.isfinite(float(vector.sum())):
+    with np.errstate(all="ignore"):
+        total = float(vector.sum())
+    if not math.isfinite(total):
         bad = np.flatnonzero(~np.isfinite(vector))
         if bad.size:
             raise ValueError(

@@ -94,6 +94,8 @@ def iterate(
     state, objective, certificate = best
     if certificate.relative_gap <= tol:
         status = Status.CONVERGED
+    elif status is Status.CONVERGED:  # the gap was not a number
+        status = Status.STALLED
     stats = {
         "n_iter": step,
         "seconds": time.perf_counter() - began,
