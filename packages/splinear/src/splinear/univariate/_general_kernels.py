@@ -290,8 +290,8 @@ def interior(
             break
         stuck = 0 if merit < 0.9 * best else stuck + 1
         best = min(best, merit)
-        done = gap <= goal and (worst <= 1e-13 * uhi or stuck > 1)
-        if done or stuck > 8:
+        done = gap <= goal and (worst <= uhi * max(1e-13, 0.01 * goal) or stuck > 1)
+        if done or stuck > 25:
             break
         current = gap / weight if weight > 0.0 else 0.0
         for k in range(1, M):
@@ -304,7 +304,12 @@ def interior(
                 ridge[k] = q[k] / gam[k]
         factor(h, mass, mean, spread, ridge, om, R, E)
         target, step = 0.0, 0.0
-        for phase in range(2):
+        for phase in range(4):
+            if phase >= 2:
+                # A short step: leave out the products; shorter still: only centre.
+                if step >= (0.3 if phase == 2 else 0.1):
+                    break
+                target = 0.3 * current if phase == 2 else current
             second = phase == 1
             for k in range(1, M):
                 up, down = uu[k], ud[k]

@@ -243,8 +243,8 @@ class _Exchange:
         inside = np.setdiff1d(rows, state.knots)
         if inside.size == 0 and state.goal <= self._floor:
             return None
-        shrink = 0.03 if inside.size else 1e-4
-        goal = max(shrink * min(state.gap, state.goal / 0.03), self._floor)
+        goal = 1e-4 * state.gap if inside.size else 1e-3 * state.goal
+        goal = max(min(goal, state.goal), self._floor)
         return self._solve(state, rows, goal)
 
     def _solve(self, state: Candidate, rows: Rows, goal: float) -> Candidate:
@@ -301,7 +301,7 @@ def _affine_fit(problem: Problem) -> Candidate:
             begin = _newton(problem, begin, goal, limit=50)
         else:
             begin = _reduced(problem, begin, goal)
-    return begin
+    return replace(begin, goal=math.inf)
 
 
 def _reduced(problem: Problem, state: Candidate, goal: float) -> Candidate:
@@ -370,7 +370,7 @@ def _best(
     item = lean if lean.gap <= max(2.0 * full.gap, goal) else full
     if item is lean:
         # An idle knot goes unless its dual is close to asking for it.
-        stay = keep | (slack < 1e-2 * problem.lam)
+        stay = keep | (slack < 0.3 * problem.lam)
         stay[0] = True
         item = replace(
             lean,

@@ -135,14 +135,14 @@ def _bernoulli_gap(y: Vector, z: Vector, r: Vector) -> Vector:
     a = np.minimum(np.abs(r), 1.0)
     safe = np.maximum(b, np.finfo(np.float64).tiny)
     first = safe * _entropy_gap((a - b) / safe)
-    return first + other * _entropy_gap((b - a) / other)
+    return first + other * _entropy_gap((b - a) / np.maximum(other, np.finfo(np.float64).tiny))
 
 
 def _entropy_gap(t: Vector) -> Vector:
     # (1+t) log(1+t) - t >= 0, by its series where the two terms cancel.
     t = np.maximum(t, -1.0)
-    log = np.log1p(np.maximum(t, -1.0 + 1e-300))
-    plain = np.where(t > -1.0, (1.0 + t) * np.where(t > -1.0, log, 0.0), 0.0) - t
+    log = np.log1p(np.where(t > -1.0, t, 0.0))
+    plain = (1.0 + t) * log - t
     series = t * t * (0.5 - t * (1 / 6 - t * (1 / 12 - t * (1 / 20 - t / 30))))
     return np.where(np.abs(t) < 1e-3, series, np.maximum(plain, 0.0))
 
