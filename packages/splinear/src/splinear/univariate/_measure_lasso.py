@@ -28,6 +28,7 @@ NEWTON_STEPS = 12
 INSERTIONS = 24
 RIDGE = 1e-11  # of unit columns: steps stay finite when features are collinear
 SLACK = 1e-13  # relative; below it pricing would resolve its own rounding
+ENTRY = 1e-11  # violation, in units of lam, at which a knot re-enters
 CLOSED = 1e-9  # relative distance of bound and best knot that counts as exact
 
 
@@ -201,13 +202,13 @@ class MeasureLasso:
         face = R, c, cost, sign
         a, on = self._descend(face, a.copy(), np.ones(a.size, dtype=bool))
         banned = np.zeros(a.size, dtype=bool)
-        for _ in range(4 * a.size):
+        for _ in range(4 * INSERTIONS):
             pull = R.T @ (c - R @ a) - cost
             if self.problem.balanced:
                 pull -= self._level(pull, on, sign)
             pull = np.where(on | banned, -np.inf, pull * sign)
             j = [int(np.argmax(pull))] if pull.size else []
-            if not j or pull[j[0]] <= 1e-13 * np.abs(cost[j[0]]):
+            if not j or pull[j[0]] <= ENTRY * np.abs(cost[j[0]]):
                 break
             if self.problem.balanced and not on.any():
                 other = np.where(sign == sign[j[0]], -np.inf, pull)
@@ -224,7 +225,9 @@ class MeasureLasso:
         if on.any():
             return float(pull[on].mean())
         up, down = pull[sign > 0], pull[sign < 0]
-        return 0.5 * (float(up.max()) + float(down.min())) if up.size * down.size else 0.0
+        if up.size == 0 or down.size == 0:
+            return 0.0
+        return 0.5 * (float(up.max()) + float(down.min()))
 
     def _descend(
         self, face: tuple[Matrix, Vector, Vector, Vector], a: Vector, on: Any
@@ -361,7 +364,7 @@ class MeasureLasso:
             if not join.any():
                 continue
             group = np.r_[0, np.cumsum(~join)]
-            mass = np.bincount(group, a)
+            mass = np.bincount(group, a).astype(np.float64)
             middle = np.bincount(group, a * (tau - tau[0])) / mass + tau[0]
             single = np.bincount(group) == 1
             middle[single] = tau[np.r_[True, ~join]][single]

@@ -174,7 +174,7 @@ def from_network(
         operator.neuron_norm(*pair) for pair in zip(v, w, strict=True)
     ]
     tau, group = np.unique(b / w - domain[0], return_inverse=True)
-    amplitudes = np.bincount(group, signed, minlength=tau.size)
+    amplitudes = np.bincount(group, signed, tau.size).astype(np.float64)
     keep = amplitudes != 0.0
     null = np.zeros(operator.null_dim)
     length = domain[1] - domain[0]

@@ -51,7 +51,13 @@ class Operator(ABC):
         """Operator in the variable x / length, and atom(length t) / its atom(t)."""
 
     def neuron_norm(self, v: float, w: float) -> float:
-        """Seminorm of the neuron ``v atom(w x - b)``: fixed w = 1 unless overridden."""
+        """Seminorm of the neuron ``v atom(w x - b)``.
+
+        Raises
+        ------
+        ValueError
+            If w is not one and the operator is not homogeneous.
+        """
         if w != 1.0:
             raise ValueError(
                 f"{self!r} is not homogeneous: its neurons need w = 1; got w = {w}"
@@ -86,7 +92,8 @@ class PowerOperator(Operator):
     def null_basis(self, x: Vector) -> Matrix:
         """Legendre polynomials on [0, 1]."""
         x = np.asarray(x, dtype=np.float64)
-        return np.polynomial.legendre.legvander(2.0 * x - 1.0, self.null_dim - 1)
+        basis = np.polynomial.legendre.legvander(2.0 * x - 1.0, self.null_dim - 1)
+        return basis.astype(np.float64)
 
     def scaled(self, length: float) -> tuple["Operator", float]:
         """D^g is homogeneous."""
@@ -118,7 +125,7 @@ class Derivative(PowerOperator):
             raise ValueError(f"order must be an integer from 1 to 6; got {self.order}")
 
     @property
-    def exponent(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def exponent(self) -> float:
         """Exponent of the Green's function."""
         return self.order - 1.0
 
@@ -156,7 +163,7 @@ class FractionalDerivative(PowerOperator):
         check_scalar("gamma", self.gamma, low=1.0, high=6.0, strict=True)
 
     @property
-    def exponent(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def exponent(self) -> float:
         """Exponent of the Green's function."""
         return float(self.gamma) - 1.0
 

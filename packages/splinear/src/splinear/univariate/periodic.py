@@ -299,7 +299,9 @@ def _method(
     return MeasureLasso(problem, build)
 
 
-def _to_spline(tau: Vector, a: Vector, level: float, order: int, period: float):
+def _to_spline(
+    tau: Vector, a: Vector, level: float, order: int, period: float
+) -> Spline:
     """Local coefficients from the Bernoulli functions; right limits at knots."""
     anchors = np.r_[0.0, tau]
     coef = np.zeros((order, anchors.size))

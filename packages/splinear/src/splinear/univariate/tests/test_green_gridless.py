@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
-
 from splinear.core.status import Status
+from splinear.univariate._green_pricing import PowerPricer
 from splinear.univariate.green_gridless import alpha_max, solve
 from splinear.univariate.operators import (
     Derivative,
@@ -401,3 +401,40 @@ def test_agrees_with_itself_under_scaling():
     again = solve(longer, operator, alpha * 5**0.5, tol=1e-12)
     assert_allclose(again.objective, fit.objective, rtol=1e-11)
     assert_allclose(again.value.variation, fit.value.variation * 5**-0.5, rtol=1e-8)
+
+
+@pytest.mark.parametrize("gamma", [1.05, 1.5, 2.0, 2.5, 3.0, 3.7, 4.0])
+@pytest.mark.parametrize("name", ["none", "l2", "empirical"])
+def test_bound_of_the_pricer_holds_everywhere(gamma, name):
+    # Not only at solutions: any p that the null space does not see.
+    rng = np.random.default_rng(int(100 * gamma))
+    x = np.sort(np.r_[0.0, 1.0, rng.uniform(size=6), 0.4, 0.4 + 1e-9])
+    operator = FractionalDerivative(gamma)
+    q = orthonormal(slow_null(operator, x.astype(LONG)))
+    p = rng.normal(size=x.size).astype(LONG)
+    for _ in range(2):
+        p -= q @ (q.T @ p)
+    weight = None if name == "none" else domain_weight(name, x=x, w=np.ones(x.size))
+    pricer = PowerPricer(x, operator, weight)
+    prices = pricer.price(p.astype(float), 0.0, 1e-9)
+    assert prices.attained <= prices.sup <= prices.attained * (1 + 2e-9)
+    t = np.r_[np.linspace(0, 1, 20001), x, 0.4 + 1e-9 * np.linspace(-3, 3, 99)]
+    if weight is None and gamma != round(gamma):
+        t = np.r_[t, -np.logspace(-12, 4, 4000)]
+    eta = np.abs(p @ slow_atom(operator, x[:, None] - t.astype(LONG)))
+    omega = 1.0 if weight is None else weight(2 * t - 1)
+    # The rounding of eta in double precision, relative to its largest value.
+    assert float((eta / omega).max()) <= prices.sup * (1 + 1e-10)
+
+
+@pytest.mark.parametrize(
+    "operator", [Derivative(3), FractionalDerivative(2.5)], ids=str
+)
+def test_dense_knots_are_reported_honestly(operator):
+    # Nearly every site gets a knot: the gap is proven whatever the solver reached.
+    samples = data(40, seed=9)
+    alpha = 1e-6 * alpha_max(samples, operator)
+    fit = solve(samples, operator, alpha, tol=1e-13, max_iter=25)
+    null = solve(samples, operator, 1e9 * alpha).objective
+    gap = recomputed_gap(samples, operator, alpha, fit) / null
+    assert gap <= fit.certificate.relative_gap * (1 + 1e-6) + 1e-11

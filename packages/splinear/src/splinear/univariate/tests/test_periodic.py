@@ -7,7 +7,6 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-
 from splinear.univariate.periodic import (
     CirclePricer,
     PeriodicSpline,
@@ -203,3 +202,13 @@ def test_refusals(bad):
     arguments = {"period": 1.0, "alpha": 0.1, "order": 2} | bad
     with pytest.raises(ValueError, match=next(iter(bad))):
         solve(data(5), **arguments)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_clustered_sites(order):
+    # A corrective step that drops every newcomer stalls here at a gap of 1e-3.
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.uniform(0, 1, 23), 0.5 + 1e-12 * np.arange(20)]
+    samples = gather(x, np.sin(6 * x) + 0.1 * rng.normal(size=43))
+    fit = solve(samples, 1.01, 1e-3 * 0.1**order, order=order, tol=1e-10)
+    assert fit.converged
