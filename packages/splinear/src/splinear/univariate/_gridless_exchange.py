@@ -13,9 +13,8 @@ from splinear.univariate._gridless_data import (
     gap_of,
     null_model,
 )
-from splinear.univariate._pieces import shift
 from splinear.univariate._gridless_master import Fit, fit, newton_moves, price_fit
-
+from splinear.univariate._pieces import shift
 
 #: Steps of Newton without progress after which insertion, slow and sure, takes over.
 PATIENCE = 3
@@ -153,7 +152,8 @@ def _proposal(
             fresh.append((place, np.sign(value)))
     more = np.array(fresh).reshape(-1, 2)
     return _collide(
-        rows, *_union(*_collide(rows, target[keep], signs[keep]), more[:, 0], more[:, 1])
+        rows,
+        *_union(*_collide(rows, target[keep], signs[keep]), more[:, 0], more[:, 1]),
     )
 
 

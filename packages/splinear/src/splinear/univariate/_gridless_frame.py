@@ -35,7 +35,7 @@ class Frame:
         x, y, w = samples.x, samples.y, samples.w
         low, high = float(x[0]), float(x[-1])
         shift = 0.0
-        if 0.0 < low and high <= 2.0 * low:
+        if low > 0.0 and high <= 2.0 * low:
             shift = low
         elif high < 0.0 and low >= 2.0 * high:
             shift = high

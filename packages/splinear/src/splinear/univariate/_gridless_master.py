@@ -13,7 +13,6 @@ from splinear.univariate._gridless_data import (
     Price,
     Rows,
     Vector,
-    eta_at,
     price_residual,
     residual_of,
 )
@@ -50,19 +49,20 @@ def fit(
     "none" keeps them, with ``lam signs . jumps`` as their penalty.
     """
     m = rows.order
-    *cells, lost = bspline.compress(rows.u, rows.y, rows.root_w, knots, m)
-    cells = tuple(cells)
+    centre, half, triangles, lost = bspline.compress(
+        rows.u, rows.y, rows.root_w, knots, m
+    )
+    cells: Cells = (centre, half, triangles)
     edges = np.concatenate(([-np.inf], knots))
-    now, signs = knots, signs
+    now = knots
     while True:
         t = bspline.extend(now, rows.u[0], rows.u[-1], m)
         spans = np.searchsorted(now, edges, side="right")
         prior = bspline.to_coefficients(start.knots, start.table, t, m)
         jump, _ = bspline.jump_rows(t, 1, m)
         linear = bspline.band_transpose(jump, 1, lam * signs, t.size - m)
-        pull = PULL * float(np.max(np.abs(cells[2][:, :, :m])))
         band, rhs = bspline.triangularise(
-            t, 1, cells, spans, jump[:0], m, prior, pull
+            t, 1, cells, spans, jump[:0], m, prior, _pull(cells)
         )
         c = bspline.solve_band(band, rhs, linear)
         jumps = bspline.band_apply(jump, 1, c)
@@ -72,19 +72,28 @@ def fit(
         if drop == "first":
             before = bspline.band_apply(jump, 1, prior)
             before[~np.isin(now, start.knots)] = 0.0
-            share = np.maximum(before * signs, 0.0)
-            share = np.where(wrong, share / (share + np.abs(jumps) + 1e-300), np.inf)
-            first = share.min()
-            c = prior + first * (c - prior)
-            wrong = share <= first
+            share, wrong = _first_to_vanish(before * signs, jumps, wrong)
+            c = prior + share * (c - prior)
             start = Pieces(now, jumps, bspline.to_pieces(t, 1, c, m))
         now, signs = now[~wrong], signs[~wrong]
     loss = lost + bspline.data_loss(t, cells, spans, c, m)
-    objective = 0.5 * loss + lam * float(np.sum(np.abs(jumps)))
+    objective = 0.5 * loss + lam * float(np.dot(signs, jumps))
     spline = Pieces(now, jumps, bspline.to_pieces(t, 1, c, m))
-    if now.size != knots.size:
-        *cells, _ = bspline.compress(rows.u, rows.y, rows.root_w, now, m)
-    return Fit(spline, objective, tuple(cells))
+    return Fit(
+        spline, objective, cells_of(rows, now) if now.size < knots.size else cells
+    )
+
+
+def _first_to_vanish(before: Vector, after: Vector, wrong) -> tuple[float, Vector]:
+    """Return the share of the step at which the first jump vanishes, and which do."""
+    size = np.maximum(before, 0.0)
+    total = size + np.abs(after) + np.finfo(np.float64).tiny
+    share = np.where(wrong, size / total, np.inf)
+    return float(share.min()), share <= share.min()
+
+
+def _pull(cells: Cells) -> float:
+    return PULL * float(np.max(np.abs(cells[2][:, :, :-1])))
 
 
 def cells_of(rows: Rows, knots: Vector) -> Cells:
@@ -93,7 +102,11 @@ def cells_of(rows: Rows, knots: Vector) -> Cells:
 
 
 def correction(
-    rows: Rows, cells: Cells, knots: Vector, times: int, linear: tuple[Vector, Vector],
+    rows: Rows,
+    cells: Cells,
+    knots: Vector,
+    times: int,
+    linear: tuple[Vector, Vector],
     curvature: Vector,
 ) -> tuple[Vector, Vector, Vector]:
     """Minimise ``|v|^2_W / 2 + g . first(v) + h . second(v) + curvature . second^2 / 2``.
@@ -108,8 +121,14 @@ def correction(
     extra = np.sqrt(curvature)[:, None] * second
     n = t.size - m
     band, _ = bspline.triangularise(
-        t, times, cells, times * np.arange(knots.size + 1), extra, m, np.zeros(n),
-        PULL * float(np.max(np.abs(cells[2][:, :, :m]))),
+        t,
+        times,
+        cells,
+        times * np.arange(knots.size + 1),
+        extra,
+        m,
+        np.zeros(n),
+        _pull(cells),
     )
     total = bspline.band_transpose(first, times, linear[0], n)
     total += bspline.band_transpose(second, times, linear[1], n)
@@ -128,21 +147,20 @@ def price_fit(
     ``eta = lam signs`` there, and the correction is charged to the gap.
     """
     r = residual_of(rows, spline)
-    theta = r.copy()
-    kernels.project(rows.u, rows.w, rows.a, rows.b, theta)
     level = lam * signs
+    priced = price_residual(rows, r, r.copy(), spline.knots, lam)
+    value = 0.5 * priced.squares + float(np.dot(level, spline.jumps))
     none = np.zeros(level.size)
     for _ in range(POLISH):
-        miss = level - eta_at(rows, theta, spline.knots)[:, 0]
-        size = 0.5 * float(np.dot(rows.w, theta * theta)) + float(
-            np.dot(level, spline.jumps)
-        )
-        if np.dot(np.abs(miss), np.abs(spline.jumps)) <= 1e-14 * size:
+        miss = level - priced.at_knots[:, 0]
+        if np.dot(np.abs(miss), np.abs(spline.jumps)) <= 1e-12 * value:
             break
         t, c, _ = correction(rows, cells, spline.knots, 1, (miss, none), none)
         table = bspline.to_pieces(t, 1, c, rows.order)
-        kernels.residual(rows.u, theta, spline.knots, table, rows.order, theta)
-    return price_residual(rows, r, theta, spline.knots, lam)
+        theta = np.empty_like(r)
+        kernels.residual(rows.u, priced.theta, spline.knots, table, rows.order, theta)
+        priced = price_residual(rows, r, theta, spline.knots, lam)
+    return priced
 
 
 def newton_moves(

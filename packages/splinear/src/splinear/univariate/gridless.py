@@ -24,8 +24,9 @@ from splinear.univariate._gridless_exchange import (
     first_state,
     next_state,
 )
-from splinear.univariate._gridless_master import cells_of, price_fit
 from splinear.univariate._gridless_frame import Frame
+from splinear.univariate._gridless_master import cells_of, price_fit
+from splinear.univariate._pieces import shift
 from splinear.univariate.samples import Samples, Vector
 from splinear.univariate.spline import Spline
 
@@ -120,7 +121,7 @@ def alpha_max(samples: Samples, order: int) -> float:
     >>> from splinear.univariate.samples import gather
     >>> s = gather([0.0, 1.0, 2.0, 3.0], [1.0, -3.0, 3.0, -1.0])
     >>> round(alpha_max(s, 3), 12)
-    0.2
+    0.1875
     """
     frame = Frame.of(samples, _check_order(order))
     rows = frame.rows(samples)
@@ -175,9 +176,7 @@ def duality_gap(spline: Spline, samples: Samples, alpha: float) -> Certificate:
     method = _Gridless.of(samples, order, alpha, None)
     pieces = method.frame.pieces(spline)
     cells = cells_of(method.rows, pieces.knots)
-    priced = price_fit(
-        method.rows, method.lam, pieces, cells, np.sign(pieces.jumps)
-    )
+    priced = price_fit(method.rows, method.lam, pieces, cells, np.sign(pieces.jumps))
     variation = float(np.sum(np.abs(pieces.jumps)))
     r = residual_of(method.rows, pieces)
     value = 0.5 * float(np.dot(method.rows.w, r * r)) + method.lam * variation
@@ -250,8 +249,6 @@ def _inside(pieces: Pieces, u: Vector) -> Pieces:
     right = int(np.searchsorted(pieces.knots, u[-1], side="left"))
     table = pieces.table[:, left : right + 1].copy()
     if left:
-        from splinear.univariate._pieces import shift
-
         step = np.array([u[0] - pieces.knots[left - 1]])
         table[:, :1] = shift(table[:, :1], step)
     return Pieces(pieces.knots[left:right], pieces.jumps[left:right], table)
