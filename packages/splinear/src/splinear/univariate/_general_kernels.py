@@ -17,6 +17,8 @@ from numba import njit
 SHORT = 0.995
 #: Products of a pair below this part of the target are raised: no pair jams the rest.
 FAR = 1e-3
+#: Least weight of a kink in the barrier: a light pair forbids long steps.
+LEAST = 0.1
 
 
 @njit(cache=True, error_model="numpy")
@@ -234,7 +236,7 @@ def interior(
     size = 1.0
     for k in range(1, M):
         size = max(size, abs(a[k]))
-    nuk = min(1.0 / M, uhi * size / mu)
+    nuk = max(min(1.0 / M, uhi * size / mu), LEAST / M)
     nuq = 1.0 / M
     for k in range(1, M):
         up, down = uhi - u[k], u[k] + uhi
@@ -372,7 +374,7 @@ def interior(
                 target = current * min(1.0, max(ratio, 0.0)) ** 3
                 target = max(target, least)
         if iteration == 0:
-            first = gap
+            first = max(gap, 1e-300)
         # Nearer to the boundary as the end comes near: superlinear convergence.
         step *= 1.0 - min(1.0 - SHORT, max(gap / first, 1e-6))
         step = min(step, 1.0)

@@ -243,8 +243,10 @@ class _Exchange:
         inside = np.setdiff1d(rows, state.knots)
         if inside.size == 0 and state.goal <= self._floor:
             return None
-        goal = 1e-4 * state.gap if inside.size else 1e-3 * state.goal
-        goal = max(min(goal, state.goal), self._floor)
+        # Inner accuracy: finer at every step, and finer than what the kinks cost.
+        priced = self._problem.lam * max(1.0, float(np.max(np.abs(state.g))))
+        goal = min(1e-4 * state.gap, 1e-2 * state.goal, 1e-4 * priced)
+        goal = max(goal, self._floor)
         return self._solve(state, rows, goal)
 
     def _solve(self, state: Candidate, rows: Rows, goal: float) -> Candidate:
@@ -338,7 +340,7 @@ def _interior(
     mu = max(mu, 1e3 * goal, 1e-300)
     shape = problem.shape
     c0, g0, count, *_ = kernels.interior(
-        h, ptr, t, problem.y, kap, low, high, w if boxed else p,
+        h, ptr, t, problem.y, kap, low, high, 0.5 * (w + 1.0 / w.size) if boxed else p,
         mass, mean, spread, base0, base1, state.c[:-1].copy(), state.g.copy(),
         boxed, problem.lam,
         not shape.convex, shape.increasing,
