@@ -157,6 +157,19 @@ class MeasureLasso:
     def _residual(self, tau: Vector, a: Vector) -> Vector:
         return self._project(self.target - self.features(tau, 0) @ a)
 
+    def _long_residual(self, tau: Vector, a: Vector) -> Vector:
+        """`_residual` in extended precision: many knots cancel most of their digits."""
+        long, pb = np.longdouble, self.problem
+        if pb.x.size <= pb.null.shape[1]:
+            return np.zeros_like(pb.x)  # the null space interpolates
+        t = pb.x.astype(long)[:, None] - tau.astype(long)[None, :]
+        root = np.sqrt(pb.w.astype(long))
+        basis = _orthonormal(root[:, None] * pb.null.astype(long))
+        r = root * (pb.y - pb.atom(t, 0) @ a.astype(long))
+        for _ in range(2):
+            r = r - basis @ (basis.T @ r)
+        return r.astype(np.float64)
+
     def _state(self, tau: Vector, a: Vector, slack: float) -> State:
         residual = self._residual(tau, a)
         pricer = self.problem.pricer
@@ -165,6 +178,7 @@ class MeasureLasso:
         small = float(residual @ residual) <= 1e-6 * self.problem.scale
         if slack > SLACK and (small or best <= 1.01 * lam):
             # The end is near: resolve the supremum, not every cell above lam.
+            residual = self._long_residual(tau, a)
             prices = pricer.price(self.root * residual, max(best, lam), SLACK)
             prices = replace(prices, sup=max(prices.sup, prices.attained))
         return State(tau, a, residual, prices)
@@ -372,3 +386,13 @@ class MeasureLasso:
             if self._cost(*tried) <= before * (1.0 + 1e-15):
                 return tried
         return tau, a
+
+
+def _orthonormal(columns: Any) -> Any:
+    """Gram-Schmidt, twice, in the precision of `columns`: LAPACK has no extended one."""
+    q = columns.copy()
+    for j in range(q.shape[1]):
+        for _ in range(2):
+            q[:, j] -= q[:, :j] @ (q[:, :j].T @ q[:, j])
+        q[:, j] /= np.sqrt(q[:, j] @ q[:, j])
+    return q

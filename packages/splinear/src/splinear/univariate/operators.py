@@ -40,7 +40,10 @@ class Operator(ABC):
 
     @abstractmethod
     def atom(self, t: Vector, derivative: int = 0) -> Vector:
-        """Green's function, or its k-th derivative away from zero; k <= 2."""
+        """Green's function, or its k-th derivative away from zero; k <= 2.
+
+        In the precision of `t`, which extended precision may be.
+        """
 
     @abstractmethod
     def null_basis(self, x: Vector) -> Matrix:
@@ -81,7 +84,7 @@ class PowerOperator(Operator):
 
     def atom(self, t: Vector, derivative: int = 0) -> Vector:
         """See `Operator.atom`; derivatives are zero at t = 0 where they are infinite."""
-        t = np.asarray(t, dtype=np.float64)
+        t = np.asarray(t)
         power = self.exponent - derivative
         # Order 1 jumps at zero and is right-continuous there.
         inside = t >= 0.0 if self.exponent == derivative == 0 else t > 0.0
@@ -225,7 +228,7 @@ class Exponential(Operator):
         For a negative rate the bounded Green's function ``-exp(-rate t)`` on t < 0:
         it differs from the causal one by an element of the null space.
         """
-        t = np.asarray(t, dtype=np.float64)
+        t = np.asarray(t)
         out = np.zeros_like(t)
         on = t >= 0.0 if self.rate >= 0.0 else t < 0.0
         sign = 1.0 if self.rate >= 0.0 else -1.0
@@ -276,7 +279,7 @@ class ExponentialPair(Operator):
 
     def atom(self, t: Vector, derivative: int = 0) -> Vector:
         """See `Operator.atom`: g' = exp(-other t) - rate g."""
-        t = np.asarray(t, dtype=np.float64)
+        t = np.asarray(t)
         on = np.maximum(t, 0.0)
         gap = self.other - self.rate
         value = np.exp(-self.rate * on) * on * expm1_ratio(gap * on)
