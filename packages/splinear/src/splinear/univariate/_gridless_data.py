@@ -139,7 +139,9 @@ def gap_of(priced: Price, jumps: Vector, lam: float) -> float:
     s = min(1.0, lam / priced.sup) if priced.sup > 0.0 else 1.0
     slack = np.abs(jumps) * lam - s * jumps * priced.at_knots[:, 0]
     distance = (1.0 - s) * math.sqrt(priced.squares) + math.sqrt(priced.stray)
-    return 0.5 * distance * distance + float(np.sum(np.maximum(slack, 0.0)))
+    gap = 0.5 * distance * distance + float(np.sum(np.maximum(slack, 0.0)))
+    # What overflowed on the way proves nothing.
+    return gap if math.isfinite(gap) else math.inf
 
 
 def thinned(rows: Rows, count: int) -> Rows:

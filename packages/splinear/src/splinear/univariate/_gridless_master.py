@@ -84,7 +84,9 @@ def fit(
     )
 
 
-def _first_to_vanish(before: Vector, after: Vector, wrong) -> tuple[float, Vector]:
+def _first_to_vanish(
+    before: Vector, after: Vector, wrong: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.bool_]]:
     """Return the share of the step at which the first jump vanishes, and which do."""
     size = np.maximum(before, 0.0)
     total = size + np.abs(after) + np.finfo(np.float64).tiny

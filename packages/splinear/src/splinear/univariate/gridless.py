@@ -100,7 +100,9 @@ def solve(
     if start is not None and start.order != order:
         raise ValueError(f"start must have order {order}; got order {start.order}")
     method = _Gridless.of(samples, order, alpha, start)
-    return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
+    # Hopeless proposals may overflow; they are rejected, for their gap is infinite.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
 
 
 def alpha_max(samples: Samples, order: int) -> float:
