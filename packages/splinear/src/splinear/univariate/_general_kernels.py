@@ -209,6 +209,32 @@ def _products(ups, downs, ep, em, dp, dep, dem, step):
 
 
 @njit(cache=True, error_model="numpy")
+def _after(ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap, dam, nuk,
+           two_sided, q, gam, dq, dgam, nuq, mono, step):
+    """Sum of all products after a step, and the least of product over weight."""
+    total, least = 0.0, np.inf
+    for i in range(ep.size):
+        one = (ep[i] + step * dep[i]) * (ups[i] - step * dp[i])
+        two = (em[i] + step * dem[i]) * (downs[i] + step * dp[i])
+        total += one + two
+        least = min(least, min(one, two) / nu[i])
+    for k in range(1, uu.size):
+        one = (ap[k] + step * dap[k]) * (uu[k] - step * du[k])
+        total += one
+        least = min(least, one / nuk)
+        if two_sided:
+            two = (am[k] + step * dam[k]) * (ud[k] + step * du[k])
+            total += two
+            least = min(least, two / nuk)
+    if mono:
+        for k in range(q.size):
+            one = (q[k] + step * dq[k]) * (gam[k] + step * dgam[k])
+            total += one
+            least = min(least, one / nuq)
+    return total, least
+
+
+@njit(cache=True, error_model="numpy")
 def interior(
     h, ptr, t, y, kap, lo, hi, nu,  # boxed rows; none of them for a quadratic loss
     mass, mean, spread, base0, base1, cb, gb,  # fixed quadratic per interval
@@ -295,6 +321,8 @@ def interior(
         done = gap <= goal and (worst <= uhi * max(1e-13, 0.01 * goal) or stuck > 1)
         if done or stuck > 25:
             break
+        if iteration == 0:
+            first = max(gap, 1e-300)
         current = gap / weight if weight > 0.0 else 0.0
         for k in range(1, M):
             inverse = ap[k] / uu[k]
@@ -362,22 +390,24 @@ def interior(
                     step = _ratio(q[k], dq[k], step)
             if phase == 0:
                 step = min(step, 1.0)
-                after = _products(ups, downs, ep, em, dp, dep, dem, step)
-                for k in range(1, M):
-                    after += (ap[k] + step * dap[k]) * (uu[k] - step * du[k])
-                    if two_sided:
-                        after += (am[k] + step * dam[k]) * (ud[k] + step * du[k])
-                if mono:
-                    for k in range(M):
-                        after += (q[k] + step * dq[k]) * (gam[k] + step * dgam[k])
+                after, _ = _after(
+                    ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap, dam,
+                    nuk, two_sided, q, gam, dq, dgam, nuq, mono, step)
                 ratio = after / gap if gap > 0.0 else 0.0
                 target = current * min(1.0, max(ratio, 0.0)) ** 3
                 target = max(target, least)
-        if iteration == 0:
-            first = max(gap, 1e-300)
-        # Nearer to the boundary as the end comes near: superlinear convergence.
-        step *= 1.0 - min(1.0 - SHORT, max(gap / first, 1e-6))
-        step = min(step, 1.0)
+            else:
+                # Stay where no pair is far below the mean: else the iterates cycle.
+                step = min(step * (1.0 - min(1.0 - SHORT, max(gap / first, 1e-6))), 1.0)
+                for _ in range(30):
+                    after, low = _after(
+                        ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap,
+                        dam, nuk, two_sided, q, gam, dq, dgam, nuq, mono, step)
+                    if weight == 0.0 or low * weight >= FAR * after or step < 1e-3:
+                        break
+                    step *= 0.8
+                if phase == 1 and after > (1.0 - 0.3 * step) * gap and gap > goal:
+                    step = min(step, 0.29)
         if not np.isfinite(dc[M] + dc[0] + step):
             break
         for i in range(n):
