@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             # Warnings are sentences for the user, not for a debugger.
+            warnings.simplefilter("default")
             warnings.showwarning = _show_warning
             return args.run(args)
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -49,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="splinear",
         description="Fit the sparsest spline that explains the data, with a proof.",
     )
-    parser.add_argument("--version", action="version", version=f"splinear {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"splinear {__version__}"
+    )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(dest="command", metavar="command")
     for module in (fit, predict, demo):

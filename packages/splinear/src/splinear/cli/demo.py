@@ -46,7 +46,9 @@ def _warm_up() -> None:
     AdaptiveSplineRegressor(verbose=False).fit(x, np.abs(x - 0.5))
     seconds = time.perf_counter() - began
     if seconds > 1.0:
-        print(f"compiled the kernels in {seconds:.0f} s; they are kept for the next run")
+        print(
+            f"compiled the kernels in {seconds:.0f} s; they are kept for the next run"
+        )
 
 
 def _report(sample: Any) -> Any:
@@ -66,13 +68,17 @@ def _contrast(sample: Any) -> list[str]:
     from splinear.cli._baseline import held_out_error, smoothing_spline, split
 
     x = _numbers(sample.x)
-    errors = {_name(sample.options): held_out_error(_fitter(sample.options), x, sample.y)}
+    errors = {
+        _name(sample.options): held_out_error(_fitter(sample.options), x, sample.y)
+    }
     if sample.options:
         errors[_name({})] = held_out_error(_fitter({}), x, sample.y)
     errors[_RIVAL] = held_out_error(smoothing_spline, x, sample.y)
     best = min(errors, key=lambda name: errors[name])
     count = int(split(x.size)[1].sum())
-    lines = [f"  held out     {count} rows of these, root mean squared error of a fit to the rest:"]
+    lines = [
+        f"  held out     {count} rows of these, root mean squared error of a fit to the rest:"
+    ]
     for name, error in errors.items():
         lines.append(f"    {error:<8.4g} {name}{'  <- best' if name == best else ''}")
     return lines

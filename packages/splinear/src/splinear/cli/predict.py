@@ -29,7 +29,13 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command."""
+    """Run the command.
+
+    Raises
+    ------
+    ValueError
+        If the model and the rows do not go together, or a cell is missing.
+    """
     from splinear.cli.columns import x_column
     from splinear.cli.table import missing, read_table
     from splinear.univariate.model_file import load_model

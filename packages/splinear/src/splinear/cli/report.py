@@ -65,7 +65,9 @@ def _function(estimator: Any, function: Any, number: int, count: int) -> list[st
     certificate = getattr(estimator, "certificates_", [estimator.certificate_])[number]
     order = getattr(getattr(function, "spline", function), "order", None)
     degree = f"piecewise {DEGREES[order]}, " if order in DEGREES else ""
-    head = "" if count == 1 else f"  class {estimator.classes_[number]} against the rest\n"
+    head = (
+        "" if count == 1 else f"  class {estimator.classes_[number]} against the rest\n"
+    )
     rule, _, note = estimator.how_.partition(", ")
     how = ", ".join(filter(None, (RULES.get(rule, f"by {rule}"), note)))
     return [

@@ -76,7 +76,9 @@ def _read_csv(path: Path) -> Table:
             reader = csv.reader(stream, delimiter=_separator(header), strict=True)
             return _columns(path, reader)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8: save it as CSV UTF-8") from error
+        raise ValueError(
+            f"{path} is not text in UTF-8: save it as CSV UTF-8"
+        ) from error
     except csv.Error as error:
         raise ValueError(f"{path} is no CSV file: {error}") from error
 

@@ -84,7 +84,9 @@ def load_model(path: str | Path) -> Any:
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no model file: it is not JSON ({error})") from error
+        raise ValueError(
+            f"{path} is no model file: it is not JSON ({error})"
+        ) from error
     try:
         return model_from_dict(record)
     except ValueError as error:
@@ -107,7 +109,9 @@ def model_to_dict(
     functions = estimator._functions()
     names = getattr(estimator, "feature_names_in_", None)
     fitted = {name: _plain(name, getattr(estimator, name)) for name in _PLAIN}
-    arrays = {n: _array(getattr(estimator, n)) for n in _ARRAYS if hasattr(estimator, n)}
+    arrays = {
+        n: _array(getattr(estimator, n)) for n in _ARRAYS if hasattr(estimator, n)
+    }
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -125,7 +129,9 @@ def model_to_dict(
             {"kind": type(function).__name__, "record": function.to_dict()}
             for function in functions
         ],
-        "certificates": [asdict(certificate) for certificate in _certificates(estimator)],
+        "certificates": [
+            asdict(certificate) for certificate in _certificates(estimator)
+        ],
         "status": estimator.status_.name,
         "fitted": fitted,
         "arrays": arrays,
@@ -170,7 +176,7 @@ def model_from_dict(record: Any) -> Any:
     try:
         estimator = _ESTIMATORS[record["estimator"]](**record["parameters"])
         _restore(estimator, record)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(
             f"the model record is damaged ({type(error).__name__}: {error}): fit and "
             "save it again"

@@ -25,9 +25,18 @@ class _Scene(NamedTuple):
     function: Any
     sketch: Sketch
     title: str
+    link: Any  # from the function to the scale of y
+    y_name: str
 
 
-def plot_fit(fit: Any, X: Any = None, y: Any = None, *, axes: Any = None) -> Any:
+def plot_fit(
+    fit: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    alpha: float | None = None,
+    axes: Any = None,
+) -> Any:
     """Draw a fit in two panels that share the x axis.
 
     Above: data, fitted function, and knots as creases. Beneath: the dual function
@@ -43,6 +52,8 @@ def plot_fit(fit: Any, X: Any = None, y: Any = None, *, axes: Any = None) -> Any
         squared loss; then X and y are needed).
     X, y : (n,) array-likes, optional
         Data to show instead of those that an estimator remembers. Dates are welcome.
+    alpha : float, optional
+        Strength of the penalty, for a Result that does not know it.
     axes : pair of matplotlib axes, optional
         Upper and lower panel; a new figure by default.
 
@@ -58,7 +69,7 @@ def plot_fit(fit: Any, X: Any = None, y: Any = None, *, axes: Any = None) -> Any
         If data are needed and missing, or `axes` are not two.
     """
     pyplot = _matplotlib()
-    scene = _scene(fit, X, y)
+    scene = _scene(fit, X, y, alpha)
     if axes is None:
         # Made without pyplot's registry: the caller owns it, and nothing leaks.
         figure = pyplot.Figure(figsize=(8.0, 5.6), layout="constrained")
@@ -79,7 +90,6 @@ def plot_fit(fit: Any, X: Any = None, y: Any = None, *, axes: Any = None) -> Any
 
 def _matplotlib() -> Any:
     try:
-        import matplotlib.dates
         import matplotlib.figure
     except ImportError as error:
         raise ImportError(
@@ -97,7 +107,7 @@ def _two(axes: Any) -> tuple[Any, Any]:
     return panels[0], panels[1]
 
 
-def _scene(fit: Any, X: Any, y: Any) -> _Scene:
+def _scene(fit: Any, X: Any, y: Any, alpha: float | None) -> _Scene:
     estimator = hasattr(fit, "spline_")
     function = fit.spline_ if estimator else fit.value
     certificate = fit.certificate_ if estimator else fit.certificate
@@ -106,27 +116,42 @@ def _scene(fit: Any, X: Any, y: Any) -> _Scene:
         raise ValueError("X and y must be given together; got one of them")
     if X is None and kept is None:
         raise ValueError("this fit remembers no data: pass X and y")
-    seen = kept if X is None else _fresh(fit, function, X, y)
-    return _Scene(function, seen, _title(function, certificate))
+    seen: Any = kept if X is None else _fresh(fit, function, X, y, alpha)
+    classes = getattr(fit, "classes_", None)
+    title = _title(function, certificate)
+    if classes is None:
+        return _Scene(function, seen, title, lambda f: f, "")
+    y_name = f"probability of {_positive(classes)}"
+    return _Scene(
+        function, seen, title, lambda f: np.exp(-np.logaddexp(0.0, -f)), y_name
+    )
 
 
-def _fresh(fit: Any, function: Any, X: Any, y: Any) -> Sketch:
+def _positive(classes: NDArray[Any]) -> Any:
+    """Return the class whose log-odds the first spline of a classifier is."""
+    return classes[1] if classes.size == 2 else classes[0]
+
+
+def _fresh(fit: Any, function: Any, X: Any, y: Any, alpha: float | None) -> Sketch:
     """Make a sketch from rows that the caller brings."""
     column = np.asarray(X)
     column = column.reshape(-1) if column.ndim == 2 and column.shape[1] == 1 else column
     kind = "date" if are_dates(column) else "number"
     x = to_days(column) if kind == "date" else check_vector("X", column)
-    target = check_vector("y", np.ravel(np.asarray(y)), size=x.size)
+    y = np.ravel(np.asarray(y))
+    if hasattr(fit, "classes_"):
+        y = (y == _positive(fit.classes_)).astype(np.float64)
+    target = check_vector("y", y, size=x.size)
+    loss = "squared"
     if hasattr(fit, "spline_"):
-        loss, alpha = _estimator_loss(fit), fit.alpha_
-    else:
+        loss, alpha = _estimator_loss(fit), float(np.ravel(fit.alpha_)[0])
+    elif alpha is None:
         # A result knows its alpha only where a path wrote it down.
-        loss, alpha = "squared", fit.stats.get("alpha", 0.0)
-    if kept := getattr(fit, "_sketch", None):
-        name = kept.name
-    else:
-        name = "x"
-    return sketch(x, target, None, function, alpha, loss=loss, name=name, kind=kind)
+        alpha = fit.stats.get("alpha", 0.0)
+    kept = getattr(fit, "_sketch", None)
+    name = "x" if kept is None else kept.name
+    strength = 0.0 if alpha is None else float(alpha)
+    return sketch(x, target, None, function, strength, loss=loss, name=name, kind=kind)
 
 
 def _estimator_loss(fit: Any) -> str | None:
@@ -156,8 +181,8 @@ def _draw_fit(panel: Any, scene: _Scene) -> None:
     fine = np.linspace(low, high, FINE)
     knots = function.knots[(function.knots >= low) & (function.knots <= high)]
     at = _on_axis(np.union1d(fine, knots), seen.kind)
-    values = function(np.union1d(fine, knots))
-    size = 14.0 if seen.x.size <= 200 else 6.0
+    values = scene.link(function(np.union1d(fine, knots)))
+    size = 14.0 if seen.x.size <= 400 else 7.0
     panel.scatter(
         _on_axis(seen.x, seen.kind),
         seen.y,
@@ -169,29 +194,21 @@ def _draw_fit(panel: Any, scene: _Scene) -> None:
         zorder=1,
     )
     steps = "steps-post" if getattr(function, "order", 2) == 1 else "default"
-    panel.plot(at, values, color=FIT, linewidth=1.8, drawstyle=steps, label="fit", zorder=3)
-    _draw_knots(panel, function, knots, seen.kind)
+    panel.plot(
+        at, values, color=FIT, linewidth=1.8, drawstyle=steps, label="fit", zorder=3
+    )
+    _draw_knots(panel, knots, scene.link(function(knots)), seen.kind)
+    panel.set_ylabel(scene.y_name, color=INK)
     panel.set_title(scene.title, loc="left", fontsize=10, color=INK)
     panel.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
-def _draw_knots(panel: Any, function: Any, knots: Vector, kind: str) -> None:
+def _draw_knots(panel: Any, knots: Vector, values: Vector, kind: str) -> None:
     if knots.size == 0:
         return
     at = _on_axis(knots, kind)
     _verticals(panel, at)
-    panel.plot(
-        at,
-        function(knots),
-        linestyle="none",
-        marker="o",
-        markersize=5.5 if knots.size <= MANY else 3.0,
-        markerfacecolor="white",
-        markeredgecolor=CREASE,
-        markeredgewidth=1.3,
-        label="knots",
-        zorder=4,
-    )
+    panel.plot(at, values, label="knots", zorder=4, **_markers(knots.size))
 
 
 def _verticals(panel: Any, at: Any) -> None:
@@ -215,18 +232,31 @@ def _draw_dual(panel: Any, scene: _Scene) -> None:
         step="mid" if function.order == 1 else None,
     )  # fmt: skip
     panel.plot(tau, seen.eta, color=FIT, linewidth=1.1, drawstyle=steps, zorder=2)
-    knots = function.knots[(function.knots >= seen.tau[0])]
-    knots = knots[knots <= seen.tau[-1]]
-    touches = seen.eta[np.searchsorted(seen.tau, knots)]
-    _verticals(panel, _on_axis(knots, seen.kind))
-    panel.plot(
-        _on_axis(knots, seen.kind), touches, linestyle="none", marker="o",
-        markersize=5.5 if knots.size <= MANY else 3.0, markerfacecolor="white",
-        markeredgecolor=CREASE, markeredgewidth=1.3, zorder=3, clip_on=False,
-    )  # fmt: skip
+    _draw_touches(panel, seen, function.knots)
     panel.set_ylim(-1.25, 1.25)
     panel.set_yticks([-1.0, 0.0, 1.0], ["−1", "0", "1"])
     panel.set_ylabel("dual η / α", color=INK)
+
+
+def _draw_touches(panel: Any, seen: Any, knots: Vector) -> None:
+    knots = knots[(knots >= seen.tau[0]) & (knots <= seen.tau[-1])]
+    if knots.size == 0:
+        return
+    at = _on_axis(knots, seen.kind)
+    _verticals(panel, at)
+    touches = seen.eta[np.searchsorted(seen.tau, knots)]
+    panel.plot(at, touches, zorder=3, **_markers(knots.size))
+
+
+def _markers(count: int) -> dict[str, Any]:
+    return {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 5.5 if count <= MANY else 3.0,
+        "markerfacecolor": "white",
+        "markeredgecolor": CREASE,
+        "markeredgewidth": 1.3 if count <= MANY else 0.9,
+    }
 
 
 def _draw_jumps(panel: Any, scene: _Scene) -> None:
@@ -238,10 +268,7 @@ def _draw_jumps(panel: Any, scene: _Scene) -> None:
     if function.knots.size:
         at, jumps = _on_axis(function.knots, kind), jumps_of(function)
         panel.vlines(at, 0.0, jumps, color=CREASE, linewidth=1.3, zorder=2)
-        panel.plot(
-            at, jumps, linestyle="none", marker="o", markersize=4.5,
-            markerfacecolor="white", markeredgecolor=CREASE, zorder=3,
-        )  # fmt: skip
+        panel.plot(at, jumps, zorder=3, **_markers(jumps.size))
     panel.set_ylabel("jump", color=INK)
 
 

@@ -39,9 +39,7 @@ def choose(
             f"max_knots chooses alpha; got alpha={alpha!r} as well: leave alpha='auto'"
         )
     alpha = check_scalar("alpha", alpha, low=0.0)
-    result = fit_spline(
-        rows.x, rows.y, alpha=alpha, sample_weight=rows.w, **options
-    )
+    result = fit_spline(rows.x, rows.y, alpha=alpha, sample_weight=rows.w, **options)
     return Choice(result, alpha, _largest(rows, options), "given")
 
 

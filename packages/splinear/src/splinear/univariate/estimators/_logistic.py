@@ -63,9 +63,7 @@ def choose_logistic(
     """Fit one class against the rest; `alpha` None asks for the hold-out."""
     soft = smoothed(rows)
     problem = {name: options[name] for name in ("monotone", "convex")}
-    top = alpha_max(
-        soft.x, soft.y, sample_weight=soft.w, loss="logistic", **problem
-    )
+    top = alpha_max(soft.x, soft.y, sample_weight=soft.w, loss="logistic", **problem)
     how = "given"
     if alpha is None:
         how = "holdout" if max_knots is None else "max_knots"

@@ -20,6 +20,9 @@ Vector = NDArray[np.float64]
 class SplineRegression(RegressorMixin, SplineEstimator):
     """Prediction and conformal intervals of the regressors."""
 
+    extrapolate: str
+    random_state: Any
+
     def predict(self, X: Any) -> Vector:
         """Evaluate the fitted function.
 
@@ -33,7 +36,7 @@ class SplineRegression(RegressorMixin, SplineEstimator):
         (n,) array
         """
         x = self._column(X)
-        return _view.value_at(self.spline_, x, self.extrapolate)  # pyright: ignore
+        return _view.value_at(self.spline_, x, self.extrapolate)
 
     def calibrate(self, X: Any, y: Any) -> Any:
         """Learn the width of prediction intervals from rows not used in `fit`.
@@ -104,7 +107,7 @@ class SplineRegression(RegressorMixin, SplineEstimator):
                 f"calibration={share} of {size} rows leaves none to fit: lower it, or "
                 "use more rows"
             )
-        order = generator(self.random_state).permutation(size)  # pyright: ignore
+        order = generator(self.random_state).permutation(size)
         out, kept = order[:count], np.sort(order[count:])
         return _take(rows, kept), _take(rows, out)
 

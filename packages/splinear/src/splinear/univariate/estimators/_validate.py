@@ -58,7 +58,11 @@ def read_column(estimator: Any, X: Any, reset: bool) -> tuple[Vector, str]:
     _refuse_words("X", column)
     _refuse_lossy(column)
     checked = check_array(
-        table, dtype=np.float64, estimator=estimator, input_name="X", ensure_min_samples=1
+        table,
+        dtype=np.float64,
+        estimator=estimator,
+        input_name="X",
+        ensure_min_samples=1,
     )
     return checked[:, 0], "number"
 

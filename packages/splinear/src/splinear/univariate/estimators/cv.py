@@ -100,9 +100,7 @@ class AdaptiveSplineRegressorCV(SplineRegression):
         self
         """
         _check_extrapolate(self.extrapolate)
-        rows, held = self._split(
-            read_rows(self, X, y, sample_weight), self.calibration
-        )
+        rows, held = self._split(read_rows(self, X, y, sample_weight), self.calibration)
         top = alpha_max(rows.x, rows.y, order=self.order, sample_weight=rows.w)
         self.alphas_ = alpha_grid(top, self.alphas, self.n_alphas, self.eps)
         folds = self._folds(rows)

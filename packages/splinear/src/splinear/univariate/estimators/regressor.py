@@ -130,7 +130,9 @@ class AdaptiveSplineRegressor(SplineRegression):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "AdaptiveSplineRegressor":
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> "AdaptiveSplineRegressor":
         """Fit the function.
 
         Parameters
@@ -148,9 +150,7 @@ class AdaptiveSplineRegressor(SplineRegression):
         self
         """
         _check_extrapolate(self.extrapolate)
-        rows, held = self._split(
-            read_rows(self, X, y, sample_weight), self.calibration
-        )
+        rows, held = self._split(read_rows(self, X, y, sample_weight), self.calibration)
         choice = choose(
             rows,
             self.alpha,
@@ -183,4 +183,6 @@ class AdaptiveSplineRegressor(SplineRegression):
 
 def _check_extrapolate(extrapolate: Any) -> None:
     if extrapolate not in ("linear", "raise"):
-        raise ValueError(f"extrapolate must be 'linear' or 'raise'; got {extrapolate!r}")
+        raise ValueError(
+            f"extrapolate must be 'linear' or 'raise'; got {extrapolate!r}"
+        )
