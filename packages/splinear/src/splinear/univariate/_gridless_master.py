@@ -19,7 +19,7 @@ from splinear.univariate._gridless_data import (
 
 #: Weight of the pull towards the previous coefficients, relative to the rows: it
 #: matters only in directions the data leave open to that accuracy.
-PULL = 1e-9
+PULL = 1e-12
 
 
 #: Rounds of correction of the dual point.

@@ -247,3 +247,18 @@ def test_other_orders_are_refused_in_words(order):
 def test_alpha_must_be_positive(alpha):
     with pytest.raises(ValueError, match="alpha must be a finite number"):
         solve(SIX, 3, alpha)
+
+
+@pytest.mark.parametrize("width", [1e-4, 1e-12])
+def test_two_tiny_clusters_are_not_called_solved_unless_they_are(width):
+    # All rows in two clusters: one polynomial must turn within each, and beyond
+    # width^(m-1) near the rounding unit no double-precision basis holds it.
+    rng = np.random.default_rng(0)
+    x, y = rng.random(20), rng.normal(size=20)
+    samples = gather(np.concatenate((width * x, 1.0 + width * x)), np.tile(y, 2))
+    alpha = 1e-3 * alpha_max(samples, 4)
+    result = solve(samples, 4, alpha, tol=1e-10, max_iter=60)
+    if result.converged:
+        assert exact_relative_gap(result.value, samples, alpha) <= 1e-10
+    else:
+        assert result.certificate.relative_gap > 1e-10
