@@ -169,8 +169,27 @@ def _ratio(value, change, step):
 
 
 @njit(cache=True, error_model="numpy")
-def _row_terms(ptr, t, y, kap, ups, downs, nu, c, g, p, ep, em, th, target, dp, dep, dem,
-               second, rhs):
+def _row_terms(
+    ptr,
+    t,
+    y,
+    kap,
+    ups,
+    downs,
+    nu,
+    c,
+    g,
+    p,
+    ep,
+    em,
+    th,
+    target,
+    dp,
+    dep,
+    dem,
+    second,
+    rhs,
+):
     """Fill rhs with theta * rho of each row; `second` adds Mehrotra's products."""
     for k in range(ptr.size - 1):
         for i in range(ptr[k], ptr[k + 1]):
@@ -209,8 +228,32 @@ def _products(ups, downs, ep, em, dp, dep, dem, step):
 
 
 @njit(cache=True, error_model="numpy")
-def _after(ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap, dam, nuk,
-           two_sided, q, gam, dq, dgam, nuq, mono, step):
+def _after(
+    ups,
+    downs,
+    ep,
+    em,
+    dp,
+    dep,
+    dem,
+    nu,
+    uu,
+    ud,
+    ap,
+    am,
+    du,
+    dap,
+    dam,
+    nuk,
+    two_sided,
+    q,
+    gam,
+    dq,
+    dgam,
+    nuq,
+    mono,
+    step,
+):
     """Sum of all products after a step, and the least of product over weight."""
     total, least = 0.0, np.inf
     for i in range(ep.size):
@@ -236,10 +279,34 @@ def _after(ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap, dam, n
 
 @njit(cache=True, error_model="numpy")
 def interior(
-    h, ptr, t, y, kap, lo, hi, nu,  # boxed rows; none of them for a quadratic loss
-    mass, mean, spread, base0, base1, cb, gb,  # fixed quadratic per interval
-    boxed, uhi, two_sided, mono,
-    c0, g0, a, p, u, q, mu, goal, limit,
+    h,
+    ptr,
+    t,
+    y,
+    kap,
+    lo,
+    hi,
+    nu,  # boxed rows; none of them for a quadratic loss
+    mass,
+    mean,
+    spread,
+    base0,
+    base1,
+    cb,
+    gb,  # fixed quadratic per interval
+    boxed,
+    uhi,
+    two_sided,
+    mono,
+    c0,
+    g0,
+    a,
+    p,
+    u,
+    q,
+    mu,
+    goal,
+    limit,
 ):
     """Mehrotra's method; returns c0, g0 and iterations; a, p, u, q are updated."""
     M = h.size
@@ -365,14 +432,34 @@ def interior(
                         r3 -= dq[k] * dgam[k]
                     bg[k] = (r3 - q[k] * (g[k] - gam[k])) / gam[k]
             if boxed:
-                _row_terms(ptr, t, y, kap, ups, downs, nu, c, g, p, ep, em, th, target,
-                           dp, dep, dem, second, rhs)
+                _row_terms(
+                    ptr,
+                    t,
+                    y,
+                    kap,
+                    ups,
+                    downs,
+                    nu,
+                    c,
+                    g,
+                    p,
+                    ep,
+                    em,
+                    th,
+                    target,
+                    dp,
+                    dep,
+                    dem,
+                    second,
+                    rhs,
+                )
                 row_moments(ptr, t, rhs, mass, mean, b0, b1)
             solve_chain(h, b0, b1, mean, bg, lin2, sc, om, R, E, work, dc, dg, da)
             step = 1e30
             if boxed:
-                step = _row_steps(ptr, t, ups, downs, ep, em, th, rhs, dc, dg, dp, dep,
-                                  dem, step)
+                step = _row_steps(
+                    ptr, t, ups, downs, ep, em, th, rhs, dc, dg, dp, dep, dem, step
+                )
             for k in range(1, M):
                 du[k] = rha[k] + om[k] * da[k]
                 dap[k] += ap[k] / uu[k] * du[k]
@@ -391,8 +478,31 @@ def interior(
             if phase == 0:
                 step = min(step, 1.0)
                 after, _ = _after(
-                    ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap, dam,
-                    nuk, two_sided, q, gam, dq, dgam, nuq, mono, step)
+                    ups,
+                    downs,
+                    ep,
+                    em,
+                    dp,
+                    dep,
+                    dem,
+                    nu,
+                    uu,
+                    ud,
+                    ap,
+                    am,
+                    du,
+                    dap,
+                    dam,
+                    nuk,
+                    two_sided,
+                    q,
+                    gam,
+                    dq,
+                    dgam,
+                    nuq,
+                    mono,
+                    step,
+                )
                 ratio = after / gap if gap > 0.0 else 0.0
                 target = current * min(1.0, max(ratio, 0.0)) ** 3
                 target = max(target, least)
@@ -401,8 +511,31 @@ def interior(
                 step = min(step * (1.0 - min(1.0 - SHORT, max(gap / first, 1e-6))), 1.0)
                 for _ in range(30):
                     after, low = _after(
-                        ups, downs, ep, em, dp, dep, dem, nu, uu, ud, ap, am, du, dap,
-                        dam, nuk, two_sided, q, gam, dq, dgam, nuq, mono, step)
+                        ups,
+                        downs,
+                        ep,
+                        em,
+                        dp,
+                        dep,
+                        dem,
+                        nu,
+                        uu,
+                        ud,
+                        ap,
+                        am,
+                        du,
+                        dap,
+                        dam,
+                        nuk,
+                        two_sided,
+                        q,
+                        gam,
+                        dq,
+                        dgam,
+                        nuq,
+                        mono,
+                        step,
+                    )
                     if weight == 0.0 or low * weight >= FAR * after or step < 1e-3:
                         break
                     step *= 0.8

@@ -1,6 +1,6 @@
 """The scaled problem behind `general.solve`, its candidates and their duality gaps."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,9 @@ def candidate(
     gap += scale * max(spare, 0.0) * abs(float(g[-1]))
     if not np.isfinite(gap):
         gap = objective  # zero forces are always feasible, with the bound zero
-    return Candidate(knots, c, g, u, p, z, moments, objective, min(gap, objective), scale)
+    return Candidate(
+        knots, c, g, u, p, z, moments, objective, min(gap, objective), scale
+    )
 
 
 def _structure_gap(problem: Problem, knots: Rows, g: Vector, moments: Vector) -> float:
@@ -163,8 +165,3 @@ def canonical(
         g = np.maximum(g, 0.0)
     h = np.diff(problem.x[knots])
     return knots, np.cumsum(np.concatenate(([c0], h * g))), g
-
-
-def with_gap(item: Candidate, **changes: float) -> Candidate:
-    """Return a copy of the candidate with some fields replaced."""
-    return replace(item, **changes)  # pyright: ignore[reportArgumentType]

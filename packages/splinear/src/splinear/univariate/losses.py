@@ -135,7 +135,9 @@ def _bernoulli_gap(y: Vector, z: Vector, r: Vector) -> Vector:
     a = np.minimum(np.abs(r), 1.0)
     safe = np.maximum(b, np.finfo(np.float64).tiny)
     first = safe * _entropy_gap((a - b) / safe)
-    return first + other * _entropy_gap((b - a) / np.maximum(other, np.finfo(np.float64).tiny))
+    return first + other * _entropy_gap(
+        (b - a) / np.maximum(other, np.finfo(np.float64).tiny)
+    )
 
 
 def _entropy_gap(t: Vector) -> Vector:

@@ -86,4 +86,6 @@ def make_shape(monotone: Any = None, convex: Any = None) -> Shape:
 
 def _check(name: str, word: Any, words: tuple[str, str]) -> None:
     if word is not None and word not in words:
-        raise ValueError(f"{name} must be None, {words[0]!r} or {words[1]!r}; got {word!r}")
+        raise ValueError(
+            f"{name} must be None, {words[0]!r} or {words[1]!r}; got {word!r}"
+        )

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.optimize import linprog
-
 from splinear.univariate.general import alpha_max, solve
 from splinear.univariate.losses import make_loss
 from splinear.univariate.shape import make_shape
@@ -88,8 +87,6 @@ def recomputed_gap(f, x, y, w, alpha, loss):
     else:
         prob = y - p / w
         bound = -np.sum(w * (_xlogx(prob) + _xlogx(1 - prob)))
-        bound = -bound if bound < 0 else bound
-        bound = np.sum(-w * (_xlogx(prob) + _xlogx(1 - prob)))
     return float(value + alpha * np.longdouble(f.variation) - bound)
 
 
@@ -144,7 +141,12 @@ def test_quantile_matches_a_linear_programme(ratio, ties):
     bend = np.diff(slopes, axis=0)
     wide = np.hstack([place, np.eye(n), -np.eye(n), np.zeros((n, 2 * (k - 2)))])
     tall = np.hstack([bend, np.zeros((k - 2, 2 * n)), -np.eye(k - 2), np.eye(k - 2)])
-    cost = [np.zeros(k), 0.3 * w / w.sum(), 0.7 * w / w.sum(), np.full(2 * k - 4, alpha)]
+    cost = [
+        np.zeros(k),
+        0.3 * w / w.sum(),
+        0.7 * w / w.sum(),
+        np.full(2 * k - 4, alpha),
+    ]
     bounds = [(None, None)] * k + [(0, None)] * (2 * n + 2 * k - 4)
     lp = linprog(
         np.concatenate(cost),
