@@ -11,7 +11,7 @@ References
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -99,7 +99,8 @@ class MeasureLasso:
     def __init__(self, problem: MeasureProblem, build: Callable[[State], Any]):
         self.problem, self._build = problem, build
         self.root = np.sqrt(problem.w)
-        self.basis, _ = np.linalg.qr(self.root[:, None] * problem.null)
+        basis, _ = np.linalg.qr(self.root[:, None] * problem.null)
+        self.basis: Matrix = basis.astype(np.float64)
         self.target = self._project(self.root * problem.y)
 
     def init(self) -> State:
@@ -157,12 +158,28 @@ class MeasureLasso:
     def _residual(self, tau: Vector, a: Vector) -> Vector:
         return self._project(self.target - self.features(tau, 0) @ a)
 
+    def _polish(self, tau: Vector, a: Vector) -> tuple[Vector, Vector]:
+        """Refine amplitudes against the residual in extended precision."""
+        A, sign, residual = (
+            self.features(tau, 0),
+            np.sign(a),
+            self._long_residual(tau, a),
+        )
+        R = np.linalg.qr(A)[1].astype(np.float64)
+        cost = self.problem.lam * self.problem.weight(tau) * sign
+        for _ in range(3):
+            better = a + self._solve(R, A.T @ residual - cost, a.size)
+            if a.size == 0 or not np.all(better * sign > 0.0):
+                break
+            a, residual = better, self._long_residual(tau, better)
+        return a, residual
+
     def _long_residual(self, tau: Vector, a: Vector) -> Vector:
         """`_residual` in extended precision: many knots cancel most of their digits."""
         long, pb = np.longdouble, self.problem
         if pb.x.size <= pb.null.shape[1]:
             return np.zeros_like(pb.x)  # the null space interpolates
-        t = pb.x.astype(long)[:, None] - tau.astype(long)[None, :]
+        t: Any = pb.x.astype(long)[:, None] - tau.astype(long)[None, :]
         root = np.sqrt(pb.w.astype(long))
         basis = _orthonormal(root[:, None] * pb.null.astype(long))
         r = root * (pb.y - pb.atom(t, 0) @ a.astype(long))
@@ -175,12 +192,14 @@ class MeasureLasso:
         pricer = self.problem.pricer
         prices = pricer.price(self.root * residual, self.problem.lam, slack)
         best, lam = prices.attained, self.problem.lam
-        small = float(residual @ residual) <= 1e-6 * self.problem.scale
+        size = self.root * self.problem.y
+        small = float(residual @ residual) <= 1e-24 * float(size @ size)
         if slack > SLACK and (small or best <= 1.01 * lam):
             # The end is near: resolve the supremum, not every cell above lam.
-            residual = self._long_residual(tau, a)
-            prices = pricer.price(self.root * residual, max(best, lam), SLACK)
-            prices = replace(prices, sup=max(prices.sup, prices.attained))
+            a, residual = self._polish(tau, a)
+            p = self.root * residual
+            best = pricer.price(p, lam, slack).attained
+            prices = pricer.price(p, max(best, lam), SLACK)
         return State(tau, a, residual, prices)
 
     def _insert(self, state: State) -> tuple[Vector, Vector, Vector]:
