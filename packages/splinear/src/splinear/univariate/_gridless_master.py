@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from splinear.univariate import _gridless_bspline as bspline
 from splinear.univariate import _gridless_kernels as kernels
+from splinear.univariate._gridless_cells import compress
 from splinear.univariate._gridless_data import (
     Pieces,
     Price,
@@ -49,9 +50,7 @@ def fit(
     "none" keeps them, with ``lam signs . jumps`` as their penalty.
     """
     m = rows.order
-    centre, half, triangles, lost = bspline.compress(
-        rows.u, rows.y, rows.root_w, knots, m
-    )
+    centre, half, triangles, lost = compress(rows.u, rows.y, rows.root_w, knots, m)
     cells: Cells = (centre, half, triangles)
     edges = np.concatenate(([-np.inf], knots))
     now = knots
@@ -100,7 +99,7 @@ def _pull(cells: Cells) -> float:
 
 def cells_of(rows: Rows, knots: Vector) -> Cells:
     """Reduce the rows between neighbouring knots to triangles."""
-    return bspline.compress(rows.u, rows.y, rows.root_w, knots, rows.order)[:3]
+    return compress(rows.u, rows.y, rows.root_w, knots, rows.order)[:3]
 
 
 def correction(
