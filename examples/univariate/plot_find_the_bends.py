@@ -19,7 +19,8 @@ true_knots = [200.0, 260.0, 520.0]
 truth = Spline.from_values([0.0, *true_knots, 730.0], [2.0, 6.0, 3.0, 4.0, 8.0])
 readings = truth(np.arange(731.0)) + 0.5 * rng.standard_normal(731)
 
-model = AdaptiveSplineRegressor(max_knots=6).fit(days, readings)
+# Prediction is served by the default hold-out, with many small bends; BIC counts them.
+model = AdaptiveSplineRegressor(alpha="bic").fit(days, readings)
 first_day = (days[0] - np.datetime64("1970-01-01")).astype(int)
 for knot, jump in zip(model.knots_ - first_day, model.coef_, strict=True):
     print(f"day {knot:5.1f}: slope changes by {jump:+.4f} per day")
@@ -38,10 +39,8 @@ eta = np.array([residual[x > t] @ (x[x > t] - t) for t in x]) / (731 * model.alp
 at_knots = np.array([residual[x > t] @ (x[x > t] - t) for t in model.knots_])
 at_knots /= 731 * model.alpha_
 found = [np.min(np.abs(model.knots_ - first_day - knot)) for knot in true_knots]
-print("distance of the nearest knot from each true bend, in days:", np.round(found, 1))
+print("from each true bend to the nearest knot, in days:", np.round(found, 1))
 
-assert (
-    np.max(np.abs(eta)) < 1.0 + 1e-6
-    and np.max(np.abs(at_knots - np.sign(model.coef_))) < 1e-6
-    and max(found) < 15.0
-)
+assert max(found) < 14.0
+assert np.max(np.abs(eta)) < 1.0 + 1e-6
+assert np.max(np.abs(at_knots - np.sign(model.coef_))) < 1e-6

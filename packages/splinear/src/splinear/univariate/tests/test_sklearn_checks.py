@@ -70,16 +70,25 @@ Classifier = picking("Classifier", AdaptiveSplineClassifier)
 
 ESTIMATORS = [
     Regressor(verbose=False),
+    RegressorCV(n_alphas=5, cv=3, verbose=False),
+    Classifier(alpha=0.01, verbose=False),
+]
+MORE = [
     Regressor(alpha=0.01, verbose=False),
     Regressor(alpha=0.01, loss="quantile", verbose=False),
-    RegressorCV(n_alphas=5, cv=3, verbose=False),
+    Regressor(order=1, verbose=False),
     Classifier(verbose=False),
-    Classifier(alpha=0.01, verbose=False),
 ]
 
 
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow  # 262 checks, 45 s of one core, most of it paths of classifiers
+@parametrize_with_checks(MORE)
+def test_scikit_learn_check_of_more_settings(estimator, check):
     check(estimator)
 
 
