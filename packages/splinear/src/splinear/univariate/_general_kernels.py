@@ -16,7 +16,7 @@ from numba import njit
 #: Fraction of the way to the boundary that a step may go.
 SHORT = 0.995
 #: Products of a pair below this part of the target are raised: no pair jams the rest.
-FAR = 1e-3
+FAR = 1e-4
 #: Least weight of a kink in the barrier: a light pair forbids long steps.
 LEAST = 0.1
 
@@ -383,8 +383,9 @@ def interior(
         merit = gap + worst
         if not np.isfinite(merit):
             break
-        stuck = 0 if merit < 0.9 * best else stuck + 1
-        best = min(best, merit)
+        stuck += 1
+        if merit < 0.9 * best:
+            best, stuck = merit, 0
         done = gap <= goal and (worst <= uhi * max(1e-13, 0.01 * goal) or stuck > 1)
         if done or stuck > 25:
             break
@@ -404,7 +405,7 @@ def interior(
         for phase in range(4):
             if phase >= 2:
                 # A short step: leave out the products; shorter still: only centre.
-                if step >= (0.3 if phase == 2 else 0.1):
+                if step >= (0.1 if phase == 2 else 0.05):
                     break
                 target = 0.3 * current if phase == 2 else current
             second = phase == 1
@@ -540,7 +541,7 @@ def interior(
                         break
                     step *= 0.8
                 if phase == 1 and after > (1.0 - 0.3 * step) * gap and gap > goal:
-                    step = min(step, 0.29)
+                    step = min(step, 0.09)
         if not np.isfinite(dc[M] + dc[0] + step):
             break
         for i in range(n):

@@ -77,7 +77,7 @@ def _interior(
         mass, mean, spread, base0, base1, state.c[:-1].copy(), state.g.copy(),
         boxed, problem.lam,
         not shape.convex, shape.increasing,
-        float(state.c[0]), float(state.g[0]), a, p, u, q, mu, goal, 120,
+        float(state.c[0]), float(state.g[0]), a, p, u, q, mu, goal, 200,
     )  # fmt: skip
     g = np.cumsum(np.concatenate(([g0], a[1:m])))
     return c0, g, u, p, count
