@@ -202,12 +202,13 @@ class _Exchange:
     def step(self, state: Candidate) -> Candidate | None:
         rows = wanted(self._problem, state)
         inside = np.setdiff1d(rows, state.knots)
-        if inside.size == 0 and state.goal <= self._floor:
-            return None
         # Inner accuracy: finer at every step, and finer than what the kinks cost.
         priced = self._problem.lam * max(1.0, float(np.max(np.abs(state.g))))
+        floor = max(min(self._floor, 1e-5 * priced), 1e-16 * self._scale)
+        if inside.size == 0 and state.goal <= floor:
+            return None
         goal = min(1e-4 * state.gap, 1e-2 * state.goal, 1e-4 * priced)
-        goal = max(goal, self._floor)
+        goal = max(goal, floor)
         return self._solve(state, rows, goal)
 
     def _solve(self, state: Candidate, rows: Rows, goal: float) -> Candidate:
