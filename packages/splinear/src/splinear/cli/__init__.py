@@ -4,6 +4,7 @@ Refusals are one sentence on standard error and exit status 2.
 """
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -33,7 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Warnings are sentences for the user, not for a debugger.
             warnings.simplefilter("default")
             warnings.showwarning = _show_warning
-            return args.run(args)
+            status = args.run(args)
+            sys.stdout.flush()  # so that a closed pipe shows here, not at exit
+            return status
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"splinear {args.command}: {_sentence(error)}", file=sys.stderr)
         return 2

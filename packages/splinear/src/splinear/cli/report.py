@@ -39,7 +39,11 @@ def describe(estimator: Any, x: str, y: str, n_rows: int, seconds: float) -> lis
     -------
     list of str
     """
-    lines = [f"{y} as a function of {x}: {n_rows:,} rows, fitted in {seconds:.2g} s"]
+    held = getattr(estimator, "calibration_scores_", ())
+    kept = f" ({len(held):,} of them held out for intervals)" if len(held) else ""
+    lines = [
+        f"{y} as a function of {x}: {n_rows:,} rows{kept}, fitted in {seconds:.2g} s"
+    ]
     lines += _domain(estimator)
     functions = getattr(estimator, "splines_", [estimator.spline_])
     for number, function in enumerate(functions):
@@ -75,7 +79,12 @@ def _function(estimator: Any, function: Any, number: int, count: int) -> list[st
         f"variation {function.variation:.6g}",
         f"  alpha        {one(estimator.alpha_):.6g}, {how}; no knots from "
         f"{one(estimator.alpha_max_):.6g}",
-        f"  objective    {one(estimator.objective_):.10g}",
+        f"  objective    {one(estimator.objective_):.10g}"
+        + (
+            "  (the variation, least for that residual)"
+            if rule == "discrepancy"
+            else ""
+        ),
         f"  gap          {certificate.gap:.2g}, relative {certificate.relative_gap:.1e}, "
         f"{certificate.kind}: {KINDS[certificate.kind]}",
         *_status(estimator),

@@ -3,7 +3,9 @@
 Names load when they are first used (PEP 562).
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 
 # Public name -> the module that defines it.
 _HOME = {
@@ -32,13 +34,26 @@ def __getattr__(name: str) -> object:
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_HOME)}"
         )
-    module = import_module(f"{__name__}.{_HOME[name]}")
-    value = getattr(module, name)
-    # A module of the same name (`interpolate`) has just become an attribute of this
-    # package; the function takes its place.
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME})
+
+
+class _Package(ModuleType):
+    """A package in which the function `interpolate` hides the module of that name.
+
+    Python binds a submodule to its package when it is first imported, from wherever;
+    without this, ``splinear.univariate.interpolate`` would depend on the history.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if _HOME.get(name) == name and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

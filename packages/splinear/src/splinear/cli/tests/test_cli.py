@@ -199,6 +199,16 @@ def test_version_in_a_process_of_its_own():
     assert run.stdout.strip() == f"splinear {splinear.__version__}"
 
 
+def test_a_closed_pipe_is_no_error(data, tmp_path, capsys):
+    model = str(tmp_path / "model.json")
+    fit(capsys, data, "--alpha", "0.01", "--out", model)
+    words = [sys.executable, "-m", "splinear.cli", "predict", model, data]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 0
+
+
 def test_the_demo_shows_both_methods_and_writes_a_picture(tmp_path, capsys):
     status, out, err = run(capsys, "demo", "--out-dir", str(tmp_path / "new"))
     assert (status, err) == (0, "")

@@ -66,7 +66,9 @@ class AdaptiveSplineRegressor(SplineRegression):
     certificate_ : Certificate
         kind, gap, relative_gap, bound, starts.
     variation_norm_, objective_ : float
-        TV(f^(m-1)), and the minimised objective.
+        TV(f^(m-1)), and the minimised objective. With alpha="discrepancy" that is
+        the variation itself, least among functions of that residual; `certificate_`
+        then speaks about it.
     status_ : Status
         How the solver ended; ``status_.value`` is a sentence.
     n_iter_ : int
