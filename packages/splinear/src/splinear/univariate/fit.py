@@ -21,6 +21,7 @@ def fit_spline(
     sample_weight: Any = None,
     loss: str = "squared",
     quantile: float = 0.5,
+    delta: float = 1.0,
     monotone: str | None = None,
     convex: str | None = None,
     domain_weight: Any = "none",
@@ -52,6 +53,8 @@ def fit_spline(
         All but the squared loss need order 2.
     quantile : float, in (0, 1)
         Level of the quantile loss.
+    delta : float, > 0
+        Residual at which the Huber loss turns linear, in the units of y.
     monotone : {None, "increasing", "decreasing"}
         Constraint on the sign of the slopes (order 2).
     convex : {None, "convex", "concave"}
@@ -95,7 +98,7 @@ def fit_spline(
     (array([0.1, 0.8, 0.1]), 1.4)
     """
     problem = check_problem(
-        order, loss, quantile, monotone, convex, domain_weight, period, operator
+        order, loss, quantile, delta, monotone, convex, domain_weight, period, operator
     )
     alpha = check_scalar("alpha", alpha, low=0.0)
     options = {"tol": tol, "max_iter": max_iter, "progress": progress_for(verbose)}
@@ -129,7 +132,7 @@ def solve(
         from splinear.univariate import periodic
 
         return periodic.solve(
-            samples, alpha, period=problem.period, order=problem.order, **options
+            samples, problem.period, alpha, order=problem.order, **options
         )
     if problem.order == 1:
         from splinear.univariate import fused
@@ -213,6 +216,7 @@ def alpha_max(
     sample_weight: Any = None,
     loss: str = "squared",
     quantile: float = 0.5,
+    delta: float = 1.0,
     monotone: str | None = None,
     convex: str | None = None,
     domain_weight: Any = "none",
@@ -234,7 +238,7 @@ def alpha_max(
     0.333333333333
     """
     problem = check_problem(
-        order, loss, quantile, monotone, convex, domain_weight, period, operator
+        order, loss, quantile, delta, monotone, convex, domain_weight, period, operator
     )
     if problem.general:
         from splinear.univariate import general
@@ -254,7 +258,7 @@ def largest_alpha(problem: Problem, samples: Any) -> float:
     if problem.period is not None:
         from splinear.univariate import periodic
 
-        return periodic.alpha_max(samples, period=problem.period, order=problem.order)
+        return periodic.alpha_max(samples, problem.period, order=problem.order)
     if problem.order == 1:
         from splinear.univariate import fused
 

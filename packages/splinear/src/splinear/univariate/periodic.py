@@ -239,6 +239,26 @@ def solve(
     return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
 
 
+def alpha_max(samples: Samples, period: float, *, order: int = 2) -> float:
+    """Smallest alpha at which the periodic fit is the weighted mean.
+
+    Half the range of eta of the centred data: eta is defined up to a constant.
+
+    Examples
+    --------
+    >>> from splinear.univariate.samples import gather
+    >>> alpha_max(gather([0, 1], [1, -1]), period=2, order=1)
+    0.25
+    """
+    _, circle = wrap(samples, period)
+    if circle.x.size == 1:
+        return 0.0
+    unit = binary_length(period)
+    y = circle.y - float(np.dot(circle.w, circle.y)) / circle.total
+    pricer = CirclePricer(circle.x / unit, order, period / unit)
+    return pricer.price(circle.w * y, 0.0, 0.0).sup / circle.total * unit ** (order - 1)
+
+
 def wrap(samples: Samples, period: float) -> tuple[float, Samples]:
     """Origin of the period, and samples in [0, period) from it, ties merged.
 

@@ -18,7 +18,7 @@ class Problem:
     ----------
     order : int
         Order m of the spline.
-    loss, quantile, monotone, convex
+    loss, quantile, delta, monotone, convex
         See `fit_spline`.
     domain_weight, period, operator
         See `fit_spline`.
@@ -27,6 +27,7 @@ class Problem:
     order: int = 2
     loss: str = "squared"
     quantile: float = 0.5
+    delta: float = 1.0
     monotone: str | None = None
     convex: str | None = None
     domain_weight: Any = "none"
@@ -63,6 +64,7 @@ class Problem:
         return {
             "loss": self.loss,
             "quantile": self.quantile,
+            "delta": self.delta,
             "monotone": self.monotone,
             "convex": self.convex,
         }
@@ -72,6 +74,7 @@ def check_problem(
     order: Any = 2,
     loss: Any = "squared",
     quantile: Any = 0.5,
+    delta: Any = 1.0,
     monotone: Any = None,
     convex: Any = None,
     domain_weight: Any = "none",
@@ -102,10 +105,19 @@ def check_problem(
     quantile = check_scalar("quantile", quantile, low=0.0, high=1.0)
     if loss == "quantile" and not 0.0 < quantile < 1.0:
         raise ValueError(f"quantile must lie strictly between 0 and 1; got {quantile}")
+    delta = check_scalar("delta", delta, low=0.0, strict=True)
     if period is not None:
         period = check_scalar("period", period, low=0.0, strict=True)
     problem = Problem(
-        int(order), loss, quantile, monotone, convex, domain_weight, period, operator
+        int(order),
+        loss,
+        quantile,
+        delta,
+        monotone,
+        convex,
+        domain_weight,
+        period,
+        operator,
     )
     _check_together(problem)
     return problem

@@ -322,6 +322,7 @@ def _select_general(
 
 
 def _mean_loss(problem: Problem, f: Vector, y: Vector, w: Vector) -> float:
-    from splinear.univariate.losses import loss_values
+    from splinear.univariate.losses import make_loss
 
-    return float(np.dot(w, loss_values(problem, y, f))) / float(np.sum(w))
+    loss = make_loss(problem.loss, problem.quantile, problem.delta)
+    return float(np.dot(w, loss.value(y, f))) / float(np.sum(w))
