@@ -226,9 +226,11 @@ class AdaptiveSplineClassifier(ClassifierMixin, SplineEstimator):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, (n, n_classes); rows sum to one."""
         odds = self.decision_function(X)
-        chance = np.exp(-np.logaddexp(0.0, -odds))
-        if chance.ndim == 1:
-            return np.column_stack((np.exp(-np.logaddexp(0.0, odds)), chance))
+        if odds.ndim == 1:
+            odds = np.column_stack((-odds, odds))
+        # Logarithms until the end: far out all classes may be improbable at once.
+        logs = -np.logaddexp(0.0, -odds)
+        chance = np.exp(logs - logs.max(axis=1, keepdims=True))
         return chance / chance.sum(axis=1, keepdims=True)
 
     def predict(self, X: Any) -> NDArray[Any]:

@@ -508,6 +508,17 @@ def test_several_classes_go_one_against_the_rest():
     assert model.transform(XC).shape[1] == len(model.get_feature_names_out())
 
 
+@pytest.mark.parametrize("far", [1e3, 1e6])
+def test_probabilities_far_out_stay_probabilities(far):
+    y = np.digitize(XC, [-1.0, 1.0])
+    y[::7] = 1
+    for labels in (y, y > 0):
+        model = AdaptiveSplineClassifier(alpha=1e-2).fit(XC, labels)
+        p = model.predict_proba([[-far], [far]])
+        assert np.all((p >= 0.0) & (p <= 1.0))
+        assert_allclose(p.sum(axis=1), 1.0, rtol=4 * EPS)
+
+
 def test_separable_classes_get_finite_odds():
     x, y = np.arange(20.0), np.arange(20) >= 10
     model = AdaptiveSplineClassifier(alpha=1e-3).fit(x, y)
