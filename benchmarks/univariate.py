@@ -9,12 +9,13 @@ limit makes the run fail after the table is written.
 import resource
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
+
 from _harness import Bench, best_of, interleaved
 from splinear.univariate.fit import alpha_max, fit_spline
 from splinear.univariate.path import fit_path
-from splinear.univariate.samples import gather
 from splinear.univariate.select import select_alpha
 
 TOL = 1e-10
@@ -72,11 +73,8 @@ def growth(bench):
     per_site = {}
     for n in (10**5, 10**6, 10**7):
         x, y = data(n, ordered=True)
-        alpha = 1e-3 * alpha_max(x, y)
-        rounds = 9 if n < 10**7 else 3
-        seconds, result = best_of(
-            rounds, lambda x=x, y=y, alpha=alpha: fit_spline(x, y, alpha=alpha, tol=TOL)
-        )
+        fit = partial(fit_spline, x, y, alpha=1e-3 * alpha_max(x, y), tol=TOL)
+        seconds, result = best_of(9 if n < 10**7 else 3, fit)
         per_site[n] = seconds / n
         bench.row(task="ordered fit", n=n, seconds=seconds, gap=gap(result))
     ratio = per_site[10**7] / per_site[10**5]
@@ -167,7 +165,8 @@ def peers(bench):
     for n in (10**3, 10**4, 10**5):
         x, y = data(n, ordered=True)
         alpha = 1e-3 * alpha_max(x, y)
-        ours, result = best_of(5, lambda: fit_spline(x, y, alpha=alpha, tol=TOL))
+        fit = partial(fit_spline, x, y, alpha=alpha, tol=TOL)
+        ours, result = best_of(5, fit)
         bench.row(task="peers", n=n, method="splinear", seconds=ours, gap=gap(result))
         for name, call in (("cvxpy + Clarabel", clarabel), ("splineops", splineops)):
             if name == "splineops" and n > 10**4:
@@ -185,9 +184,7 @@ def peer(bench, name, call, x, y, alpha, ours):
         return
     ratio = seconds / ours
     reached = values_gap(x, y, f, alpha)
-    bench.row(
-        task="peers", n=n, method=name, seconds=seconds, ratio=ratio, gap=reached
-    )
+    bench.row(task="peers", n=n, method=name, seconds=seconds, ratio=ratio, gap=reached)
 
 
 def clarabel(x, y, alpha):
@@ -233,8 +230,10 @@ def record(bench, name, n, seconds, ratio, result=None, **cells):
 
 def main():
     """Run everything and fail if a ratio is above its limit."""
-    fit_spline(*data(1000), alpha=1e-3, tol=TOL)  # compile before the clock runs
-    gather(*data(1000))
+    small = data(1000)
+    fit_spline(*small, alpha=1e-3, tol=TOL)  # compile before the clock runs
+    for call in (clarabel, splineops):
+        call(*small, 1e-3)
     bench = Bench("univariate")
     one_fit, _ = speed(bench, 10**6)
     growth(bench)

@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 
-import private_presence
 import pytest
+
+import private_presence
 from private_presence import cli
 
 LIST_FOREIGN_MODULES = """

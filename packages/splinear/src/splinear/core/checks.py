@@ -55,7 +55,9 @@ def check_scalar(
     return number
 
 
-def check_vector(name: str, values: Any, size: int | None = None) -> NDArray[np.float64]:
+def check_vector(
+    name: str, values: Any, size: int | None = None
+) -> NDArray[np.float64]:
     """Return `values` as a finite one-dimensional float64 array.
 
     Parameters

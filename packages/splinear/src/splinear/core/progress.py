@@ -34,7 +34,9 @@ class Progress:
         if seconds < self._after:
             return
         self._wrote = True
-        line = f"{self._label}: step {step}, relative gap {certificate.relative_gap:.1e}"
+        line = (
+            f"{self._label}: step {step}, relative gap {certificate.relative_gap:.1e}"
+        )
         self._stream.write(f"\r{line}, {seconds:.0f} s ")
         self._stream.flush()
 

@@ -102,7 +102,13 @@ def bounded_variation(
 def bounded_residual(
     problem: Problem, samples: Samples, bound: float, *, tol: float, max_iter: int
 ) -> Result[Any]:
-    """Minimise the variation subject to a root mean squared residual <= `bound`."""
+    """Minimise the variation subject to a root mean squared residual <= `bound`.
+
+    Raises
+    ------
+    ValueError
+        If ties, or the resolution of the path, put the bound out of reach.
+    """
     limit = 0.5 * bound * bound
     lost = samples.tie_loss / samples.total
     if limit < lost:

@@ -165,7 +165,7 @@ def _solve_linear(
 
 
 def _limit(problem: Problem, samples: Samples, fewest: bool) -> Result[Any]:
-    """The limit alpha -> 0: interpolate the means of tied rows."""
+    # The limit alpha -> 0: interpolate the means of tied rows.
     if not problem.plain:
         raise ValueError(
             "alpha must be positive for this problem; got 0: interpolation is offered "

@@ -185,17 +185,17 @@ class _KnotExchange:
         of eta, linear between knots, costs only the square of its bends.
         """
         wanted = self._lam * np.sign(state.jumps)
-        clip = price(*self._arguments(state.knots, state.values), state.eta - wanted)[1]
+        clip = self._price(state.knots, state.values, state.eta - wanted)[1]
         return replace(state, eta=wanted, clip=clip)
 
-    def _arguments(self, knots: Sites, values: Vector) -> tuple[Any, ...]:
+    def _price(self, knots: Sites, values: Vector, shift: Vector) -> tuple[Any, ...]:
         data, room = self._data, max(1024, 8 * knots.size)
-        x, w = data.samples.x, data.samples.w
-        return x, data.p, w, data.blocks, data.size, knots, values, self._lam, room
+        x, w, blocks, size = data.samples.x, data.samples.w, data.blocks, data.size
+        return price(x, data.p, w, blocks, size, knots, values, self._lam, room, shift)
 
     def _priced(self, knots: Sites, values: Vector) -> Exchange:
-        arguments = self._arguments(knots, values)
-        loss, clip, top, eta, found, peaks = price(*arguments, np.zeros(knots.size))
+        shift = np.zeros(knots.size)
+        loss, clip, top, eta, found, peaks = self._price(knots, values, shift)
         jumps = kinks(self._data.samples.x[knots], values)
         return Exchange(knots, values, jumps, eta, loss, clip, top, found, peaks)
 
@@ -274,7 +274,8 @@ def _affine(data: Prepared) -> Result[Spline]:
     """One or two sites: the affine fit has no rival."""
     x = data.samples.x
     values = np.array([[float(data.affine_at(x[:1])[0])], [data.affine[3]]])
-    spline = Spline(2, [], values, float(x[0]), (float(x[0]), float(x[-1])))
+    domain = (float(x[0]), float(x[-1]))
+    spline = Spline(2, np.empty(0), values, domain[0], domain)
     objective = data.null_objective
     certificate = certify("exact", objective, 0.0, data.scale)
     return Result(spline, Status.CONVERGED, certificate, objective, {"n_iter": 0})

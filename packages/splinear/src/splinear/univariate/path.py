@@ -94,6 +94,13 @@ def prepared(problem: Problem, samples: Samples) -> Any:
 def alpha_grid(top: float, alphas: Any, n_alphas: int, eps: float) -> Vector:
     """Return the alphas of a path in decreasing order.
 
+    Raises
+    ------
+    TypeError
+        If `n_alphas` is no integer.
+    ValueError
+        If an alpha, `n_alphas` or `eps` is out of range.
+
     Examples
     --------
     >>> alpha_grid(1.0, None, 3, 1e-4)

@@ -54,10 +54,11 @@ def prepare(samples: Samples) -> Prepared:
     if x.size == 1:
         affine = (float(x[0]), float(samples.y[0]), 0.0, 0.0)
         return _described(samples, np.zeros(1), np.zeros((1, 6)), 1, affine)
-    p, *affine = affine_residual(x, samples.y, w)
+    p, centre, base, value, slope = affine_residual(x, samples.y, w)
     # About sqrt(n) blocks balance crossing the quiet ones against walking the others.
     size = 2 ** int(np.clip(round(np.log2(x.size) / 2.0 - 1.0), 3, 10))
-    return _described(samples, p, block_moments(x, p, w, size), size, tuple(affine))
+    affine = (centre, base, value, slope)
+    return _described(samples, p, block_moments(x, p, w, size), size, affine)
 
 
 def _described(

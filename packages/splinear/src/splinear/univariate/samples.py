@@ -97,7 +97,7 @@ def gather(x: Any, y: Any, sample_weight: Any = None) -> Samples:
 
 
 def _check_magnitudes(x: Vector, y: Vector) -> None:
-    """Refuse what would overflow or underflow in squares and powers."""
+    # What would overflow or underflow in squares and powers is refused.
     low, high = float(x.min()), float(x.max())
     if not (high == low or 1e-40 < high - low < 1e40):
         raise ValueError(

@@ -92,6 +92,11 @@ def select_alpha(
     -------
     Selection
 
+    Raises
+    ------
+    ValueError
+        If the rule is unknown, or not meant for the problem.
+
     References
     ----------
     .. [1] R. J. Tibshirani and J. Taylor, Annals of Statistics 40(2), 2012.
@@ -291,7 +296,7 @@ def _select_general(
     random_state: Any,
     settings: dict[str, Any],
 ) -> Selection:
-    """Hold-out (or a number of knots) for other losses and for constraints."""
+    # Hold-out (or a number of knots) for other losses and for constraints.
     if rule not in ("holdout", "max_knots"):
         raise ValueError(
             f"the rule {rule!r} is for the squared loss without constraints: use "

@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-import splinear
 from numpy.testing import assert_array_equal
+
+import splinear
 from splinear.cli import main
 from splinear.univariate.fit import fit_spline
 from splinear.univariate.model_file import load_model

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from numpy.testing import assert_array_equal
+
 from splinear.cli.columns import read_data
 from splinear.cli.table import read_table
 

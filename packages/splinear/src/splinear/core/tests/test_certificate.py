@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from splinear.core import Certificate, certify, relative_gap
 
 ONES = np.ones(4)

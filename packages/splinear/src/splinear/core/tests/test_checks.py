@@ -9,7 +9,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+
 from splinear.core.checks import check_scalar, check_vector
+
 
 @pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.int64(2), Fraction(2)])
 def test_numbers_of_all_kinds_become_floats(value):

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from splinear.core import Status, certify, iterate
 from splinear.core.iterate import PATIENCE
 from splinear.core.progress import Progress, progress_for

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+
 from splinear.core import prox
 from splinear.core.testing import assert_prox
 

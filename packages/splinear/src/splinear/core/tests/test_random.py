@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+
 from splinear.core.random import generator, streams
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from splinear.core import Result, Status, certify
 from splinear.core.certificate import Kind
 from splinear.core.prox import project_l1_ball, soft_threshold

@@ -23,7 +23,9 @@ def test_bounded_variation(order, share):
     # Feasible up to the rounding of the mixed function.
     assert result.value.variation <= share * free * (1 + 1e-9) + 1e-12
     assert result.converged
-    assert_allclose(result.objective, np.mean((y - result.value(x)) ** 2) / 2, rtol=1e-9)
+    assert_allclose(
+        result.objective, np.mean((y - result.value(x)) ** 2) / 2, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import lsq_linear
+
 from splinear.core.status import Status
 from splinear.univariate.fused import alpha_max, solve
 from splinear.univariate.samples import Samples, gather

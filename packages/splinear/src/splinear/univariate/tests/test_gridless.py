@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+
 from splinear.core import Status
 from splinear.univariate.gridless import alpha_max, dual_sup, duality_gap, solve
 from splinear.univariate.samples import gather

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import linprog
+
 from splinear.core.status import Status
 from splinear.univariate._interpolate_exchange import Exchange
 from splinear.univariate.interpolate import interpolate

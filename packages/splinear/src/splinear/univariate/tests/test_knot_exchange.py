@@ -1,6 +1,7 @@
 """Order 2: certificates over hard problems, exact oracles, agreement with cvxpy."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def exact_gap(spline, x, y, w, alpha):
     r = [a - b for a, b in zip(y, f, strict=True)]
     knots = [Fraction(float(t)) for t in spline.knots]
     slopes = [Fraction(float(c)) for c in spline.coefficients[1]]
-    jumps = [b - a for a, b in zip(slopes, slopes[1:], strict=False)]
+    jumps = [b - a for a, b in pairwise(slopes)]
     null = _affine_residual(x, y, w)
     p = _affine_residual(x, r, w)
     top = max((abs(_eta(t, x, p, w)) for t in (*x, *knots)), default=Fraction(0))
@@ -96,7 +97,9 @@ def _clipped(sites, x, p, w, lam, nodes, jumps):
     ]
     bend = {
         t: b - a
-        for t, a, b in zip(sites, [Fraction(0), *rise], [*rise, Fraction(0)], strict=True)
+        for t, a, b in zip(
+            sites, [Fraction(0), *rise], [*rise, Fraction(0)], strict=True
+        )
     }
     mass = {t: sum(b for a, b in zip(x, w, strict=True) if a == t) for t in sites}
     return [v - bend[a] / mass[a] for a, v in zip(x, p, strict=True)]
@@ -118,7 +121,9 @@ def _gap(q, r, x, w, knots, jumps, lam):
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize(("name", "x", "y", "w"), PROBLEMS, ids=[p[0] for p in PROBLEMS])
+@pytest.mark.parametrize(
+    ("name", "x", "y", "w"), PROBLEMS, ids=[p[0] for p in PROBLEMS]
+)
 def test_gap_is_closed_and_true(name, x, y, w, ratio):
     top = alpha_max(x, y, sample_weight=w)
     alpha = ratio * top if top > 0.0 else ratio
@@ -229,10 +234,7 @@ def test_block_sums(n):
             inner = rng.choice(np.arange(1, n - 1), min(3, n - 2), replace=False)
             knots = np.r_[0, np.sort(inner), n - 1]
             fast = interval_moments(x, p, w, blocks, size, knots)
-            slow = [
-                _moments(x, p, w, a, b, b == n - 1)
-                for a, b in zip(knots, knots[1:], strict=False)
-            ]
+            slow = [_moments(x, p, w, a, b, b == n - 1) for a, b in pairwise(knots)]
             assert_allclose(fast, slow, atol=1e-11)  # sums of at most 129 terms
 
 

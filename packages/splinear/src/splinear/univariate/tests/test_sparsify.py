@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+
 from splinear.univariate.sparsify import broken_line, fewest_knots, is_unique, sparsify
 from splinear.univariate.spline import Spline
 

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.interpolate import PPoly
+
 from splinear.univariate.spline import Spline
 
 ORDERS = [1, 2, 3, 4, 6]
