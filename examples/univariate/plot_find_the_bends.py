@@ -11,6 +11,7 @@ every knot sits where it touches one of them.
 """
 
 import numpy as np
+
 from splinear.univariate import AdaptiveSplineRegressor, Spline
 
 rng = np.random.default_rng(0)

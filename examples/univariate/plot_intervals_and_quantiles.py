@@ -9,6 +9,7 @@ about new rows.  Both are drawn for the same data.
 
 import numpy as np
 from matplotlib.figure import Figure
+
 from splinear.univariate import AdaptiveSplineRegressor
 
 rng = np.random.default_rng(0)

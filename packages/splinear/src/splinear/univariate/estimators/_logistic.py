@@ -18,6 +18,8 @@ Vector = NDArray[np.float64]
 FEW = 10
 #: Share of alpha_max that is used where no row can be held out.
 FALLBACK = 1e-2
+#: alpha_max over the range of x below which it is rounding: the loss has no unit.
+ROUNDING = 1e-13
 
 
 def separable(rows: Rows) -> bool:
@@ -82,12 +84,15 @@ def _search(
     max_knots: int | None,
     random_state: Any,
 ) -> float:
+    span = float(np.ptp(rows.x))
+    if top <= ROUNDING * span:
+        return max(span, 1.0)  # two sites, say: no bend helps, at any price
     grid = alpha_grid(top, None, 30, 1e-3)
     if max_knots is not None:
         return _fewest(soft, grid, options, max_knots)
     train, test = _halves(rows, random_state)
-    if train is None or top == 0.0:
-        return max(top, 1.0) if top == 0.0 else FALLBACK * top
+    if train is None:
+        return FALLBACK * top
     train = smoothed(train)
     path = fit_path(
         train.x, train.y, alphas=grid, sample_weight=train.w, loss="logistic", **options

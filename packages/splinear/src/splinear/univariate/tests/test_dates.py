@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+
 from splinear.univariate.dates import (
     are_dates,
     parse_dates,

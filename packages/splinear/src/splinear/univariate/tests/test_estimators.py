@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
 from splinear.univariate.conformal import conformal_radius
 from splinear.univariate.estimators import (
     AdaptiveSplineClassifier,
@@ -506,6 +507,14 @@ def test_several_classes_go_one_against_the_rest():
     assert_allclose(model.predict_proba(XC).sum(axis=1), 1.0, rtol=4 * EPS)
     assert model.score(XC, y) > 0.8
     assert model.transform(XC).shape[1] == len(model.get_feature_names_out())
+
+
+def test_two_sites_give_the_shares_of_the_classes():
+    x, y = np.arange(60) % 2, YC[:60]
+    model = AdaptiveSplineClassifier().fit(x, y)
+    shares = [y[x == 0].mean(), y[x == 1].mean()]
+    # Gap 1e-6 of an objective near 0.7: the root of it in the probabilities.
+    assert_allclose(model.predict_proba([0.0, 1.0])[:, 1], shares, atol=1e-3)
 
 
 @pytest.mark.parametrize("far", [1e3, 1e6])

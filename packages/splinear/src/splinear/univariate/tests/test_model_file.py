@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+
 from splinear.univariate.estimators import (
     AdaptiveSplineClassifier,
     AdaptiveSplineRegressor,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
+
 from splinear.univariate.estimators import (
     AdaptiveSplineClassifier,
     AdaptiveSplineRegressor,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+
 from splinear.univariate.fit import alpha_max, fit_spline
 from splinear.univariate.sketch import POINTS, POSITIONS, dual_curve, sketch, thin
 

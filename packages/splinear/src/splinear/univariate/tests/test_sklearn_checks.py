@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_array, validate_data
+
 from splinear.univariate.estimators import (
     AdaptiveSplineClassifier,
     AdaptiveSplineRegressor,
