@@ -4,7 +4,6 @@ Run by ``.ci/run`` in an environment that holds the two wheels and nothing of th
 repository.
 """
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -34,24 +33,20 @@ def versions_agree():
         assert "site-packages" in module.__file__, module.__file__
         assert Path(module.__file__).with_name("py.typed").exists()
     assert private_presence.__version__ in output(script("presence"), "--version")
-    # TODO: drop the guard when splinear.cli is committed.
-    if importlib.util.find_spec("splinear.cli"):
-        assert splinear.__version__ in output(script("splinear"), "--version")
-    else:
-        print("smoke: the splinear command is not there yet")
+    assert splinear.__version__ in output(script("splinear"), "--version")
 
 
 def fits():
     import numpy as np
     import splinear
 
-    # TODO: drop the guard when splinear.univariate exports fit_spline.
-    if not hasattr(splinear, "fit_spline"):
-        print("smoke: splinear.fit_spline is not there yet")
-        return
     x = np.linspace(-1.0, 1.0, 41)
     result = splinear.fit_spline(x, np.abs(x), alpha=1e-3)
-    print("smoke:", result)
+    assert result.converged, result.status.value
+    assert result.certificate.relative_gap <= 1e-6
+    np.testing.assert_allclose(result.value.knots, [0.0], atol=1e-12)
+    model = splinear.AdaptiveSplineRegressor().fit(x[:, None], np.abs(x))
+    assert model.score(x[:, None], np.abs(x)) > 0.99
 
 
 def script(name):
