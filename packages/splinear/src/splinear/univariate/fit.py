@@ -9,7 +9,7 @@ from splinear.core.checks import check_scalar, check_vector
 from splinear.core.progress import Progress, progress_for
 from splinear.core.result import Result
 from splinear.univariate.problem import Problem, check_problem
-from splinear.univariate.samples import Samples, gather
+from splinear.univariate.samples import Samples, check_weights, gather
 
 
 def fit_spline(
@@ -202,7 +202,8 @@ def sorted_rows(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """
     gather(x, y, sample_weight)  # for its errors
     x, y = check_vector("x", x), check_vector("y", y)
-    w = np.ones_like(x) if sample_weight is None else check_vector("w", sample_weight)
+    w = check_weights(sample_weight, x.size)
+    w = np.ones_like(x) if w is None else w
     order = np.argsort(x, kind="stable")
     order = order[w[order] > 0.0]
     return x[order], y[order], w[order]

@@ -79,7 +79,7 @@ def gather(x: Any, y: Any, sample_weight: Any = None) -> Samples:
     """
     x = check_vector("x", x)
     y = check_vector("y", y, size=x.size)
-    w = _weights(sample_weight, x.size)
+    w = check_weights(sample_weight, x.size)
     if x.size == 0:
         raise ValueError("x must hold at least one row; got none")
     if w is not None and not w.all():
@@ -112,7 +112,22 @@ def _check_magnitudes(x: Vector, y: Vector) -> None:
         )
 
 
-def _weights(sample_weight: Any, size: int) -> Vector | None:
+def check_weights(sample_weight: Any, size: int) -> Vector | None:
+    """Return non-negative weights, the largest of them of ordinary size.
+
+    Only ratios of weights matter to any objective here; a common factor, a power of
+    two and therefore exact, keeps sums and squares of extreme weights in range.
+
+    Raises
+    ------
+    ValueError
+        If an entry is negative or not finite, or the length is wrong.
+
+    Examples
+    --------
+    >>> check_weights([2.0**-1000, 2.0**-1001], 2)
+    array([0.5 , 0.25])
+    """
     if sample_weight is None:
         return None
     w = check_vector("sample_weight", sample_weight, size=size)
@@ -121,4 +136,5 @@ def _weights(sample_weight: Any, size: int) -> Vector | None:
         raise ValueError(
             f"sample_weight must be non-negative; got {w[worst]} at position {worst}"
         )
-    return w
+    exponent = int(np.frexp(w.max(initial=0.0))[1])
+    return np.ldexp(w, -exponent) if abs(exponent) > 64 else w

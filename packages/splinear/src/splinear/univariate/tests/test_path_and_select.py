@@ -158,3 +158,15 @@ def test_bad_rules():
 def test_bad_options(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         fit_spline([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], alpha=0.1, **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"order": m} for m in (1, 2, 3)] + [{"convex": "convex"}]
+)
+@pytest.mark.parametrize("factor", [2.0**-900, 2.0**900])
+def test_only_ratios_of_weights_matter(options, factor):
+    x, y = _data(40)
+    w = np.random.default_rng(1).random(40)
+    plain = fit_spline(x, y, alpha=1e-3, sample_weight=w, **options)
+    scaled = fit_spline(x, y, alpha=1e-3, sample_weight=factor * w, **options)
+    assert_allclose(scaled.value(x), plain.value(x), rtol=1e-12)
