@@ -40,6 +40,7 @@ def _add_model(group: Any) -> None:
     group.add_argument("--noise", type=float, help="noise level, for discrepancy")
     group.add_argument("--loss", choices=LOSSES, default="squared")
     group.add_argument("--quantile", type=float, default=0.5)
+    group.add_argument("--delta", type=float, default=1.0, help="of the Huber loss")
     group.add_argument("--monotone", choices=("increasing", "decreasing"))
     group.add_argument("--convex", choices=("convex", "concave"))
     group.add_argument("--period", type=float, help="in units of x; days for dates")
@@ -111,6 +112,7 @@ def build(args: argparse.Namespace) -> Any:
             order=args.order,
             loss=args.loss,
             quantile=args.quantile,
+            delta=args.delta,
             noise=args.noise,
             period=args.period,
             calibration=args.calibration,

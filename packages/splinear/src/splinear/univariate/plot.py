@@ -151,7 +151,11 @@ def _fresh(fit: Any, function: Any, X: Any, y: Any, alpha: float | None) -> Sket
     kept = getattr(fit, "_sketch", None)
     name = "x" if kept is None else kept.name
     strength = 0.0 if alpha is None else float(alpha)
-    return sketch(x, target, None, function, strength, loss=loss, name=name, kind=kind)
+    delta = getattr(fit, "delta", 1.0)
+    return sketch(
+        x, target, None, function, strength,
+        loss=loss, delta=delta, name=name, kind=kind,
+    )  # fmt: skip
 
 
 def _estimator_loss(fit: Any) -> str | None:

@@ -54,6 +54,7 @@ def sketch(
     *,
     loss: str | None = "squared",
     quantile: float = 0.5,
+    delta: float = 1.0,
     name: str = "x",
     kind: str = "number",
 ) -> Sketch:
@@ -71,8 +72,8 @@ def sketch(
         Strength of the penalty.
     loss : str or None
         None if the dual function is no function of the residuals alone.
-    quantile : float
-        Of the quantile loss.
+    quantile, delta : float
+        Of the quantile and the Huber loss.
     name, kind : str
         Carried along.
 
@@ -85,7 +86,7 @@ def sketch(
     tau = eta = None
     if dual and alpha > 0.0 and np.ptp(x) > 0.0:
         w = np.ones_like(x) if w is None else w
-        rule = make_loss(loss, quantile)
+        rule = make_loss(loss, quantile, delta)
         pull = w * rule.pull(y, function(x, extrapolate="polynomial"))
         tau = positions(x, function)
         eta = dual_curve(x, pull, tau, function.order) / (alpha * float(np.sum(w)))

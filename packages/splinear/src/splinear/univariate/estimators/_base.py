@@ -156,6 +156,7 @@ class SplineEstimator(TransformerMixin, BaseEstimator):
             float(np.ravel(self.alpha_)[0]),
             loss=loss if plain else None,
             quantile=self._options().get("quantile", 0.5),
+            delta=self._options().get("delta", 1.0),
             name=str(name),
             kind=rows.kind,
         )

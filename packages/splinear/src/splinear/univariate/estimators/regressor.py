@@ -25,6 +25,8 @@ class AdaptiveSplineRegressor(SplineRegression):
         All but the squared loss need order 2; "logistic" takes y in {0, 1}.
     quantile : float, in (0, 1)
         Level of the quantile loss.
+    delta : float, > 0
+        Residual at which the Huber loss turns linear, in the units of y.
     monotone : {None, "increasing", "decreasing"}
         Constraint on the slopes (order 2).
     convex : {None, "convex", "concave"}
@@ -102,6 +104,7 @@ class AdaptiveSplineRegressor(SplineRegression):
         order: int = 2,
         loss: str = "squared",
         quantile: float = 0.5,
+        delta: float = 1.0,
         monotone: str | None = None,
         convex: str | None = None,
         max_knots: int | None = None,
@@ -119,6 +122,7 @@ class AdaptiveSplineRegressor(SplineRegression):
         self.order = order
         self.loss = loss
         self.quantile = quantile
+        self.delta = delta
         self.monotone = monotone
         self.convex = convex
         self.max_knots = max_knots
@@ -172,6 +176,7 @@ class AdaptiveSplineRegressor(SplineRegression):
             "order",
             "loss",
             "quantile",
+            "delta",
             "monotone",
             "convex",
             "domain_weight",

@@ -108,6 +108,13 @@ def test_losses_and_shapes_pass_through(options, holds):
     assert model.certificate_.relative_gap <= 1e-6
 
 
+def test_the_huber_width_reaches_the_fit_and_its_dual():
+    model = AdaptiveSplineRegressor(alpha=1e-3, loss="huber", delta=0.03).fit(X, Y)
+    assert model.spline_ == fit_spline(X, Y, alpha=1e-3, loss="huber", delta=0.03).value
+    # The dual of the fit that was made: inside its bounds to the root of the gap.
+    assert np.max(np.abs(model._sketch.eta)) < 1.0 + 1e-3
+
+
 def test_a_periodic_fit_repeats_itself():
     model = AdaptiveSplineRegressor(alpha=1e-3, period=2.0).fit(X, Y)
     inside = np.linspace(-0.9, 0.9, 7)
