@@ -72,7 +72,9 @@ def substitute(
     for alpha, coefficient in zip(table, skip, strict=True):
         # One binomial for each variable.
         for beta in product(*(range(int(a) + 1) for a in alpha)):
-            factor = math.prod(math.comb(int(a), b) for a, b in zip(alpha, beta))
+            factor = math.prod(
+                math.comb(int(a), b) for a, b in zip(alpha, beta, strict=True)
+            )
             factor *= float(np.prod((-center) ** (alpha - beta) / scale**alpha))
             if any(beta):
                 rows[place[beta]] += factor * coefficient
