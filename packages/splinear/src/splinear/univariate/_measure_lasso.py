@@ -96,16 +96,26 @@ class State:
 class MeasureLasso:
     """The method object for `core.iterate`; `finish` is left to its callers."""
 
-    def __init__(self, problem: MeasureProblem, build: Callable[[State], Any]):
-        self.problem, self._build = problem, build
+    def __init__(
+        self,
+        problem: MeasureProblem,
+        build: Callable[[State], Any],
+        start: tuple[Vector, Vector] | None = None,
+    ):
+        self.problem, self._build, self._start = problem, build, start
         self.root = np.sqrt(problem.w)
         basis, _ = np.linalg.qr(self.root[:, None] * problem.null)
         self.basis: Matrix = basis.astype(np.float64)
         self.target = self._project(self.root * problem.y)
 
     def init(self) -> State:
-        """Start from the null model."""
-        return self._state(np.zeros(0), np.zeros(0), 1e-3)
+        """Start from the null model, or from the knots of a former fit, corrected."""
+        if self._start is None or self._start[0].size == 0:
+            return self._state(np.zeros(0), np.zeros(0), 1e-3)
+        tau, a = self._start
+        # A balanced sum must vanish exactly: those amplitudes begin at zero.
+        first = np.zeros_like(a) if self.problem.balanced else a
+        return self._state(*self._correct(tau, first, np.sign(a)), 1e-3)
 
     def finish(self, state: State) -> Any:
         """Build the value that the caller asked for."""

@@ -9,7 +9,7 @@ from splinear.core.certificate import certify
 from splinear.core.checks import check_scalar
 from splinear.core.result import Result
 from splinear.core.status import Status
-from splinear.univariate.fit import largest_alpha, solve
+from splinear.univariate.fit import largest_alpha, solve, with_stats
 from splinear.univariate.path import prepared
 from splinear.univariate.problem import Problem, check_problem
 from splinear.univariate.samples import Samples, gather
@@ -186,10 +186,7 @@ def _tagged(
 ) -> Result[Any]:
     settings = {"tol": min(1e-3 * tol, 1e-9), "max_iter": max_iter}
     result = solve(problem, data, alpha, start=start, fewest_knots=False, **settings)
-    stats = {**result.stats, "alpha": alpha}
-    return Result(
-        result.value, result.status, result.certificate, result.objective, stats
-    )
+    return with_stats(result, alpha=alpha)
 
 
 def _mix(

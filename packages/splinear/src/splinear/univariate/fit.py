@@ -1,5 +1,6 @@
 """One function for every univariate fit: it checks, sorts and calls the right solver."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,13 @@ def fit_spline(
     samples = gather(x, y, sample_weight)
     if alpha == 0.0:
         return _limit(problem, samples, fewest_knots)
-    return solve(problem, samples, alpha, fewest_knots=fewest_knots, **options)
+    result = solve(problem, samples, alpha, fewest_knots=fewest_knots, **options)
+    return with_stats(result, alpha=alpha)
+
+
+def with_stats(result: Result[Any], **stats: Any) -> Result[Any]:
+    """Return the result with more statistics."""
+    return replace(result, stats={**result.stats, **stats})
 
 
 def solve(
@@ -123,16 +130,24 @@ def solve(
 ) -> Result[Any]:
     """Solve a squared-loss problem on gathered samples; `start` is a former result."""
     options = {"tol": tol, "max_iter": max_iter, "progress": progress}
+    former = None if start is None else start.value
     if problem.operator is not None or problem.weighted:
         from splinear.univariate import green_gridless
 
         operator, weight = problem.operator_or_derivative(), problem.domain_weight
-        return green_gridless.solve(samples, operator, alpha, weight=weight, **options)
+        return green_gridless.solve(
+            samples, operator, alpha, weight=weight, start=former, **options
+        )
     if problem.period is not None:
         from splinear.univariate import periodic
 
         return periodic.solve(
-            samples, problem.period, alpha, order=problem.order, **options
+            samples,
+            problem.period,
+            alpha,
+            order=problem.order,
+            start=former,
+            **options,
         )
     if problem.order == 1:
         from splinear.univariate import fused
@@ -142,8 +157,7 @@ def solve(
         return _solve_linear(samples, alpha, fewest_knots, start, options)
     from splinear.univariate import gridless
 
-    spline = None if start is None else start.value
-    return gridless.solve(samples, problem.order, alpha, start=spline, **options)
+    return gridless.solve(samples, problem.order, alpha, start=former, **options)
 
 
 def _solve_linear(
@@ -158,10 +172,7 @@ def _solve_linear(
     result = knot_exchange.solve(data, alpha, start=state, **options)
     if not fewest:
         return result
-    sparse = sparsify(result.value, data.samples.x)
-    return Result(
-        sparse, result.status, result.certificate, result.objective, result.stats
-    )
+    return replace(result, value=sparsify(result.value, data.samples.x))
 
 
 def _limit(problem: Problem, samples: Samples, fewest: bool) -> Result[Any]:
@@ -189,7 +200,8 @@ def _fit_rows(
     from splinear.univariate import general
 
     x, y, w = sorted_rows(x, y, w)
-    return general.solve(x, y, w, alpha, **problem.general_options(), **options)
+    result = general.solve(x, y, w, alpha, **problem.general_options(), **options)
+    return with_stats(result, alpha=alpha)
 
 
 def sorted_rows(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

@@ -42,6 +42,7 @@ def solve(
     tol: float = 1e-6,
     max_iter: int = 200,
     progress: Progress | None = None,
+    start: GreenSpline | None = None,
 ) -> Result[GreenSpline]:
     """Minimise ``sum w (y - f(x))^2 / (2 sum w) + alpha int omega d|L f|``.
 
@@ -67,6 +68,8 @@ def solve(
         Relative duality gap.
     max_iter : int
     progress : Progress, optional
+    start : GreenSpline, optional
+        Solution for the same operator at another alpha: its knots come first.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def solve(
     Raises
     ------
     ValueError
-        If alpha is not positive, or a weight does not fit the operator.
+        If alpha is not positive, a weight does not fit the operator, or `start`
+        belongs to another operator.
 
     Examples
     --------
@@ -90,7 +94,7 @@ def solve(
     omega = _check_weight(weight, operator, samples)
     if samples.x.size <= 1:
         return _interpolate(samples, operator)
-    method = _method(samples, operator, alpha * samples.total, omega)
+    method = _method(samples, operator, alpha * samples.total, omega, start)
     return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
 
 
@@ -166,8 +170,30 @@ def _fixed(x: Vector, operator: Operator, pricer: Any) -> Any:
     return lambda tau: np.isin(tau, kinks)
 
 
+def _first(
+    samples: Samples, operator: Operator, start: GreenSpline | None, span: Any
+) -> tuple[Vector, Vector] | None:
+    # Knots and amplitudes of `start` in the solver's coordinate.
+    if start is None:
+        return None
+    if start.operator != operator:
+        raise ValueError(
+            f"start must be a fit of {operator!r}; got one of {start.operator!r}"
+        )
+    unit = binary_length(samples.x[-1] - samples.x[0])
+    shift = start.origin - float(samples.x[0])  # zero for the same data: exact
+    tau, first = np.unique((start.offsets + shift) / unit, return_index=True)
+    inside = (tau >= span[0]) & (tau <= span[1])
+    a = start.amplitudes[first] * operator.scaled(unit)[1]
+    return tau[inside], a[inside]
+
+
 def _method(
-    samples: Samples, operator: Operator, lam: float, weight: Weight | None
+    samples: Samples,
+    operator: Operator,
+    lam: float,
+    weight: Weight | None,
+    start: GreenSpline | None = None,
 ) -> MeasureLasso:
     """Map data into [0, 1] by a power of two, so that gaps keep every digit."""
     length = float(samples.x[-1] - samples.x[0])
@@ -195,7 +221,9 @@ def _method(
     def build(state: State) -> GreenSpline:
         return _build(samples, operator, problem, state, mean, factor)
 
-    return MeasureLasso(problem, build)
+    return MeasureLasso(
+        problem, build, _first(samples, operator, start, problem.span)
+    )
 
 
 def _centre(samples: Samples, operator: Operator) -> float:

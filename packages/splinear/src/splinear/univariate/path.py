@@ -7,7 +7,7 @@ import numpy as np
 from splinear.core.checks import check_scalar, check_vector
 from splinear.core.progress import progress_for
 from splinear.core.result import Result
-from splinear.univariate.fit import largest_alpha, solve, sorted_rows
+from splinear.univariate.fit import largest_alpha, solve, sorted_rows, with_stats
 from splinear.univariate.problem import Problem, check_problem
 from splinear.univariate.samples import Samples, Vector, gather
 
@@ -73,12 +73,7 @@ def warm_path(
     for alpha in grid:
         start = results[-1] if results else None
         result = solve(problem, data, float(alpha), start=start, **settings)
-        stats = {**result.stats, "alpha": float(alpha)}
-        results.append(
-            Result(
-                result.value, result.status, result.certificate, result.objective, stats
-            )
-        )
+        results.append(with_stats(result, alpha=float(alpha)))
     return results
 
 
@@ -142,10 +137,5 @@ def _general_path(
         result = general.solve(
             *rows, float(alpha), tol=tol, max_iter=max_iter, start=start, **options
         )
-        stats = {**result.stats, "alpha": float(alpha)}
-        results.append(
-            Result(
-                result.value, result.status, result.certificate, result.objective, stats
-            )
-        )
+        results.append(with_stats(result, alpha=float(alpha)))
     return results

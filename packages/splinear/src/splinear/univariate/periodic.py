@@ -65,6 +65,11 @@ class PeriodicSpline:
         return self.spline(np.where(local >= self.period, 0.0, local))
 
     @property
+    def order(self) -> int:
+        """Order of the spline on one period."""
+        return self.spline.order
+
+    @property
     def knots(self) -> Vector:
         """Knots in [origin, origin + period)."""
         return self.origin + self.spline.knots
@@ -191,6 +196,7 @@ def solve(
     tol: float = 1e-6,
     max_iter: int = 200,
     progress: Progress | None = None,
+    start: PeriodicSpline | None = None,
 ) -> Result[PeriodicSpline]:
     """Minimise ``sum w (y - f(x))^2 / (2 sum w) + alpha TV(f^(order-1))``, f periodic.
 
@@ -210,6 +216,8 @@ def solve(
         Relative duality gap.
     max_iter : int
     progress : Progress, optional
+    start : PeriodicSpline, optional
+        Solution of the same order and period at another alpha: its knots come first.
 
     Returns
     -------
@@ -218,7 +226,7 @@ def solve(
     Raises
     ------
     ValueError
-        If a parameter is out of range.
+        If a parameter is out of range, or `start` has another order or period.
 
     Examples
     --------
@@ -235,7 +243,8 @@ def solve(
     origin, circle = wrap(samples, period)
     if circle.x.size == 1:
         return _constant(circle, period, origin, order)
-    method = _method(circle, period, origin, alpha * circle.total, order)
+    first = _first(start, order, period, origin)
+    method = _method(circle, period, origin, alpha * circle.total, order, first)
     return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
 
 
@@ -288,8 +297,30 @@ def _constant(
     return Result(value, Status.CONVERGED, certificate, objective, {"n_iter": 0})
 
 
+def _first(
+    start: PeriodicSpline | None, order: int, period: float, origin: float
+) -> tuple[Vector, Vector] | None:
+    # Knots and jumps of `start` in the solver's coordinate.
+    if start is None:
+        return None
+    if (start.spline.order, start.period) != (order, period):
+        raise ValueError(
+            f"start must have order {order} and period {period}; got order "
+            f"{start.spline.order} and period {start.period}"
+        )
+    unit = binary_length(period)
+    tau = np.mod(start.spline.knots + (start.origin - origin), period) / unit
+    tau, at = np.unique(tau, return_index=True)
+    return tau, start.spline.jumps[at] * unit ** (order - 1)
+
+
 def _method(
-    circle: Samples, period: float, origin: float, lam: float, order: int
+    circle: Samples,
+    period: float,
+    origin: float,
+    lam: float,
+    order: int,
+    first: tuple[Vector, Vector] | None = None,
 ) -> MeasureLasso:
     unit = binary_length(period)
     factor = unit ** (order - 1)
@@ -316,7 +347,7 @@ def _method(
         np.ones_like, lambda tau: np.full(tau.shape, order <= 2),
         (-math.inf, math.inf), True, scale, circle.tie_loss, circle.total,
     )  # fmt: skip
-    return MeasureLasso(problem, build)
+    return MeasureLasso(problem, build, first)
 
 
 def _to_spline(

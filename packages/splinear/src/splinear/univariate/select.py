@@ -254,8 +254,9 @@ def _by_discrepancy(
 def estimate_noise(samples: Samples) -> float:
     """Estimate the standard deviation of the noise from triples of neighbours.
 
-    Each site is compared with the line through its neighbours; for order-free smooth
-    functions what differs is noise.
+    Each site is compared with the line through its neighbours: where the function is
+    smooth, what differs is noise. What rows of one site differ by is noise as well,
+    and is pooled with it.
 
     Parameters
     ----------
@@ -283,8 +284,10 @@ def estimate_noise(samples: Samples) -> float:
     v = 1.0 / samples.w
     z = a * samples.y[:-2] + b * samples.y[2:] - samples.y[1:-1]
     spread = a * a * v[:-2] + b * b * v[2:] + v[1:-1]
-    variance = float(np.mean(z * z / spread))  # of one row of weight one
-    return float(np.sqrt(variance * samples.x.size / samples.total))
+    squares = float(np.sum(z * z / spread)) + 2.0 * samples.tie_loss
+    rows = max(samples.rows, samples.x.size)
+    variance = squares / (rows - 2)  # of a row of weight one
+    return float(np.sqrt(variance * rows / samples.total))
 
 
 def _select_general(

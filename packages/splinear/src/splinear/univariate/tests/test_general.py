@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.optimize import linprog
+
 from splinear.univariate.general import alpha_max, solve
 from splinear.univariate.losses import make_loss
 from splinear.univariate.shape import make_shape

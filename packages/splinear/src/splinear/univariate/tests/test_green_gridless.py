@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
+
 from splinear.core.status import Status
 from splinear.univariate._green_pricing import PowerPricer
 from splinear.univariate.green_gridless import alpha_max, solve

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
+
 from splinear.univariate.green import GreenSpline, from_network
 from splinear.univariate.operators import (
     Derivative,

@@ -7,6 +7,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+
 from splinear.univariate.periodic import (
     CirclePricer,
     PeriodicSpline,
