@@ -1,5 +1,8 @@
 """The torch side of conversions: imported only where torch is used."""
 
+import math
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -15,8 +18,7 @@ class ShallowModule(nn.Module):
         self.hidden = new(nn.Linear, d, K, **kind)
         self.outer = new(nn.Linear, K, D, bias=False, **kind)
         self.skip = new(nn.Linear, d, D, **kind)
-        factorial = torch.arange(1, order, dtype=torch.float64).prod()
-        self.factorial = float(factorial)
+        self.factorial = float(math.factorial(order - 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         z = self.hidden(x)
@@ -33,7 +35,7 @@ def build(net, dtype: str) -> ShallowModule:
     kind = {"dtype": getattr(torch, dtype)}
     sizes = (net.n_inputs, net.n_neurons, net.n_outputs)
     module = ShallowModule(*sizes, net.order, net.activation, **kind)
-    pairs = (
+    pairs: tuple[tuple[Any, Any], ...] = (
         (module.hidden.weight, net.directions),
         (module.hidden.bias, -net.offsets),
         (module.outer.weight, net.coef.T),

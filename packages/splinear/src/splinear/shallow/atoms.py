@@ -187,7 +187,7 @@ class TruncatedPower(AtomFamily):
     (-1, 0.5)
     """
 
-    order: int = 3  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+    order: int = 3
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", check_order(self.order))

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from splinear.core.testing import taylor_slope
 from splinear.shallow import norms
+from splinear.shallow._polynomial import exponents
 from splinear.shallow.atoms import Absolute, Relu, TruncatedPower, family
 from splinear.shallow.canonical import canonicalise
 from splinear.shallow.convert_onnx import from_onnx, to_onnx
@@ -68,18 +69,11 @@ def random_net(seed, kind=("relu", 2), K=6, d=3, D=2):
     v = np.vstack([v, rng.normal(size=(5, D)), np.zeros((1, D))])
     w[-2] *= 3.0
     t[-2] *= 3.0
-    P = ShallowNet.from_neurons(w, t, v, order=2).n_inputs if order == 2 else None
-    P = P or len(from_order(d, order))
+    P = len(exponents(d, order - 1))
     skip, c0 = rng.normal(size=(P, D)), rng.normal(size=D)
     return ShallowNet.from_neurons(
         w, t, v, skip, c0, order=order, activation=activation
     )
-
-
-def from_order(d, order):
-    from splinear.shallow._polynomial import exponents
-
-    return exponents(d, order - 1)
 
 
 def same(f, g, X, tol=1e-11):
