@@ -35,7 +35,7 @@ def build(net, dtype: str) -> ShallowModule:
     kind = {"dtype": getattr(torch, dtype)}
     sizes = (net.n_inputs, net.n_neurons, net.n_outputs)
     module = ShallowModule(*sizes, net.order, net.activation, **kind)
-    pairs: tuple[tuple[Any, Any], ...] = (
+    pairs = (
         (module.hidden.weight, net.directions),
         (module.hidden.bias, -net.offsets),
         (module.outer.weight, net.coef.T),
@@ -44,8 +44,12 @@ def build(net, dtype: str) -> ShallowModule:
     )
     with torch.no_grad():
         for parameter, value in pairs:
-            parameter.copy_(torch.from_numpy(value.copy()))
+            _fill(parameter, value)
     return module
+
+
+def _fill(parameter: Any, value) -> None:
+    parameter.copy_(torch.from_numpy(value.copy()))
 
 
 def array(parameter):
