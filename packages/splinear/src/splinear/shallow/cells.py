@@ -198,7 +198,9 @@ class _CellGeneration:
         if len(cells) == old:
             return None
         chosen = list(cells.values())
-        U = solve_master(self._design(chosen), self._target, chosen, self._lam, self._gap)
+        U = solve_master(
+            self._design(chosen), self._target, chosen, self._lam, self._gap
+        )
         size = np.linalg.norm(U, axis=1)
         keep = np.flatnonzero(size > 1e-10 * size.sum())
         return self._state([chosen[k] for k in keep], U[keep])

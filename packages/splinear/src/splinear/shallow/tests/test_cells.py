@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from splinear.shallow.cells import certify_exact
+from splinear.shallow.cells import certify_exact, solve_cells
 from splinear.shallow.net import ShallowNet
+from splinear.shallow.tests.test_exact_pricing import halton
 
 X = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 Y = np.array([0.0, 0.0, 1.0, 1.0])
@@ -42,3 +43,24 @@ def test_weights_are_repeated_rows():
     again = certify_exact(neuron(1.0), X[rows], Y[rows], None, 0.02)
     assert_allclose(once[0], again[0], rtol=1e-13)  # sums in another order
     assert_allclose(once[1].gap, again[1].gap, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "lam", "expected"),
+    [(12, 0.01, 0.0328473831), (12, 0.05, 0.1250485263)],
+)
+def test_oracle_11_is_solved(size, lam, expected):
+    X, y = halton(size)
+    result = solve_cells(X, y, None, lam / size)
+    assert result.converged
+    assert result.certificate.kind == "exact"
+    assert_allclose(size * result.objective, expected, atol=1e-9)  # tol times P
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "expected"), [(30, 0.1143758229), (60, 0.1464677514)])
+def test_oracle_11_larger(size, expected):
+    X, y = halton(size)
+    result = solve_cells(X, y, None, 0.02 / size)
+    assert result.converged
+    assert_allclose(size * result.objective, expected, atol=5e-9)  # tol times null
