@@ -1,12 +1,14 @@
 """From data to the Gram form and back: weights, centring, free units, groups, scales."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
+from splinear.core._multitask_gram import diagonal_blocks
 from splinear.core.checks import check_vector
 
 Array = NDArray[np.float64]
@@ -40,7 +42,6 @@ class Gram:
     _means: tuple[Array, Array] = field(repr=False)
     _root: Array = field(repr=False)  # (N,) square roots of w / W
     _total: int = field(repr=False)  # rows of the original Phi
-    _original: Array = field(repr=False)
 
     def levels(self, lam: float) -> Array:
         """Return lam omega_k in prepared units."""
@@ -160,7 +161,7 @@ def gram_of(
         first = np.concatenate([[0], np.cumsum(sizes)])
         rows_scale, omega = rows_scale[omega > 0.0], omega[omega > 0.0]
     G = features @ features.T
-    rotation = _rotation(G, first)
+    rotation = diagonal_blocks(G, first)
     if rotation is not None:
         features = rotation.T @ features
         G = features @ features.T
@@ -183,19 +184,12 @@ def gram_of(
         _means=(mean, target_mean * target_scale),
         _root=root,
         _total=total,
-        _original=Phi,
     )
-
-
-def _rotation(G: Array, first: NDArray[np.int64]) -> Array | None:
-    from splinear.core._multitask_gram import diagonal_blocks
-
-    return diagonal_blocks(G, first)
 
 
 def _clean(G: Array, first: NDArray[np.int64]) -> None:
     # What rounding left beside the diagonal of a unit's block.
-    for low, high in zip(first[:-1], first[1:], strict=True):
+    for low, high in pairwise(first):
         G[low:high, low:high] = np.diag(np.diag(G)[low:high])
 
 

@@ -1,5 +1,6 @@
 """The multi-task lasso on a Gram matrix: sweeps find the support, Newton the values."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ Array = NDArray[np.float64]
 _PATIENCE = 6
 #: Newton costs the cube of the active rows: beyond this many, sweeps alone.
 _NEWTON_ROWS = 1500
+#: Shares of the radial curvature added to Newton's model, tried while steps are cut.
+_DAMPINGS = (0.0, 0.03, 0.3, 1.0)
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -177,28 +180,46 @@ def _sweep(
 
 
 def _newton(problem: Problem, V: Array, R: Array, active: NDArray[np.int64]) -> None:
-    # One exact Newton step on the active units with an exact line search, in place.
+    # One Newton step on the active units with an exact line search, in place.
     rows, first = rows_of(problem.first, active)
     if not 0 < rows.size <= _NEWTON_ROWS:
         return
     G, level = problem.G[np.ix_(rows, rows)], problem.level[active]
     v = V[rows]
+    best, change = None, 0.0
+    for damping in _DAMPINGS:
+        step = _direction(problem, G, v, R[rows], level, first, damping)
+        if step is None:
+            continue
+        linear = -float(np.vdot(step, R[rows]))
+        quadratic = max(0.0, float(np.vdot(step, G @ step)))
+        t, gained = kernels.line_minimum(v, step, level, first, linear, quadratic)
+        if gained < change:
+            best, change = t * step, gained
+        # A step cut short was longer than its quadratic model is true.
+        if t > 0.5:
+            break
+    if best is not None:
+        V[rows] = v + best
+        R -= problem.G[rows].T @ best
+
+
+def _direction(
+    problem: Problem,
+    G: Array,
+    v: Array,
+    R: Array,
+    level: Array,
+    first: NDArray[np.int64],
+    damping: float,
+) -> Array | None:
+    # Damping 0 is Newton; 1 replaces each norm by the parabola that touches it from
+    # above, whose full step cannot fail.
     unit, d = _unit_vectors(problem, v, level, first)
-    gradient = np.repeat(level, np.diff(first))[:, None] * unit - R[rows]
+    gradient = np.repeat(level, np.diff(first))[:, None] * unit - R
     if problem.single:
-        step = _solve(G, -gradient)
-    else:
-        step = _newton_direction(G, d, unit, first, -gradient)
-    if step is None:
-        return
-    bend = G @ step
-    linear = -float(np.vdot(step, R[rows]))
-    quadratic = max(0.0, float(np.vdot(step, bend)))
-    t = kernels.line_minimum(v, step, level, first, linear, quadratic)
-    if t == 0.0:
-        return
-    V[rows] = v + t * step
-    R -= problem.G[rows].T @ (t * step)
+        return _solve(G + np.diag(damping * d / np.abs(v[:, 0])), -gradient)
+    return _newton_direction(G, d, unit, first, -gradient, damping)
 
 
 def _unit_vectors(
@@ -231,9 +252,14 @@ def _factor(A: Array) -> Array | None:
 
 
 def _newton_direction(
-    G: Array, d: Array, unit: Array, first: NDArray[np.int64], B: Array
+    G: Array,
+    d: Array,
+    unit: Array,
+    first: NDArray[np.int64],
+    B: Array,
+    damping: float,
 ) -> Array | None:
-    """Solve H P = B with H = (G + diag d) ⊗ I - U Uᵀ; d, rows of `unit`: (m, D).
+    """Solve H P = B with H = (G + diag d) ⊗ I - (1 - damping) U Uᵀ; `unit`: (m, D).
 
     The Hessian of level |v_k| is d_k (I - v̂ v̂ᵀ): one column of U a unit, sqrt(d_k) v̂_k.
     By Woodbury's identity the cost is that of (m, m) matrices, whatever D is: the
@@ -243,9 +269,11 @@ def _newton_direction(
     if factor is None:
         return None
     X = lapack.dpotrs(factor, B)[0]
+    if damping == 1.0:
+        return X
     inverse = lapack.dpotri(factor)[0]
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
-    tall = np.sqrt(d)[:, None] * unit
+    tall = np.sqrt((1.0 - damping) * d)[:, None] * unit
     coupling = inverse * (tall @ tall.T)
     right = np.einsum("id,id->i", tall, X)
     if first.size - 1 < d.size:  # several rows a unit share one column of U
@@ -275,6 +303,6 @@ def diagonal_blocks(G: Array, first: NDArray[np.int64]) -> Array | None:
     if first[-1] == first.size - 1:
         return None
     Q = np.eye(G.shape[0])
-    for low, high in zip(first[:-1], first[1:], strict=True):
+    for low, high in pairwise(first):
         Q[low:high, low:high] = np.linalg.eigh(G[low:high, low:high])[1]
     return Q

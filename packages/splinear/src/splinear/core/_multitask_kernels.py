@@ -162,6 +162,7 @@ def line_minimum(V, P, level, first, linear, quadratic):
 
     V, P: (m, D) of the active units.  By bisection on the derivative, to the last bit
     that matters; also reaches past 1, for directions along which G is singular.
+    Returns t and the change of the function.
     """
     K = level.size
     a, b, c = np.zeros(K), np.zeros(K), np.zeros(K)
@@ -175,8 +176,6 @@ def line_minimum(V, P, level, first, linear, quadratic):
     for _ in range(60):
         if _slope(high, a, b, c, level, linear, quadratic) > 0.0:
             break
-        # A full Newton step that still descends is taken; beyond lies only what a
-        # singular G allows.
         low, high = high, 2.0 * high
     for _ in range(60):
         middle = 0.5 * (low + high)
@@ -184,7 +183,14 @@ def line_minimum(V, P, level, first, linear, quadratic):
             high = middle
         else:
             low = middle
-    return low
+    change = low * (linear + 0.5 * quadratic * low)
+    for k in range(K):
+        after = np.sqrt(max(0.0, a[k] + low * (2.0 * b[k] + low * c[k])))
+        # |v + t p| - |v| without cancellation.
+        if after + np.sqrt(a[k]) > 0.0:
+            rise = low * (2.0 * b[k] + low * c[k])
+            change += level[k] * rise / (after + np.sqrt(a[k]))
+    return low, change
 
 
 @njit(cache=True)

@@ -51,7 +51,7 @@ def sparsify(Phi: Any, V: Any, *, weights: Any = None, tol: float = 1e-12) -> Ar
     --------
     Three copies of a unit become one, of the same total.
 
-    >>> sparsify(np.ones((3, 4)), [[1.0, 2.0, 3.0]]).sum()
+    >>> float(sparsify(np.ones((3, 4)), [[1.0, 2.0, 3.0]]).sum())
     6.0
     """
     Phi, V = np.asarray(Phi, dtype=np.float64), np.asarray(V, dtype=np.float64)
@@ -63,6 +63,8 @@ def sparsify(Phi: Any, V: Any, *, weights: Any = None, tol: float = 1e-12) -> Ar
     omega = np.ones(K) if weights is None else check_vector("weights", weights, K)
     tol = check_scalar("tol", tol, low=0.0)
     used = np.flatnonzero(V.any(axis=0))
+    if used.size == 0:
+        return np.zeros_like(V)
     outputs = V[:, used] @ Phi[used]
     basis = _row_space(Phi[used], tol)
     left = _row_space(outputs.T, tol)

@@ -11,7 +11,7 @@ Psi Phi'.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,11 @@ from splinear.core._multitask_data import gram_of as gram_of
 from splinear.core._multitask_gram import GramSolution as GramSolution
 from splinear.core._multitask_gram import (
     Problem,
-    correlation,
     descend,
     diagonal_blocks,
     gap_of,
 )
+from splinear.core._multitask_kernels import bound_terms
 from splinear.core.certificate import certify
 from splinear.core.checks import check_scalar
 from splinear.core.result import Result
@@ -71,7 +71,7 @@ def solve_gram(
     lam: float,
     weights: Array | None = None,
     *,
-    first: NDArray[np.int64] | None = None,
+    first: Any = None,
     start: Array | None = None,
     tol: float = 1e-6,
     max_iter: int = 200,
@@ -116,8 +116,7 @@ def solve_gram(
     array([[2.],
            [0.]])
     """
-    if first is None:
-        first = np.arange(G.shape[0] + 1)
+    first = np.arange(G.shape[0] + 1) if first is None else first
     weights = np.ones(first.size - 1) if weights is None else weights
     V = np.zeros(C.shape) if start is None else np.array(start, dtype=np.float64)
     if not weights.all():
@@ -191,7 +190,7 @@ def lam_max(
 
     Examples
     --------
-    >>> lam_max([[1.0, 0.0], [0.0, 1.0]], np.eye(2), fit_intercept=False)
+    >>> round(lam_max(np.eye(2), np.eye(2), fit_intercept=False), 12)
     0.5
     """
     gram = gram or gram_of(Phi, Psi, weights, groups, sample_weight, fit_intercept)
@@ -221,8 +220,7 @@ def multitask_lasso(
     Psi : (D, N) array
         Targets; (N,) for one output.
     lam : float, > 0
-        scikit-learn's alpha for D = 1, and D times... see Notes. Interpolation, the
-        limit lam to 0, is `multitask_lasso_dual`.
+        scikit-learn's alpha. The limit of zero is `multitask_lasso_dual`.
     weights : (units,) array, >= 0, optional
         omega, ones by default; a unit of weight 0 is not penalised.
     groups : (K,) int array, optional
@@ -316,7 +314,9 @@ def _fit(
     return Result(value, status, certificate, objective * unit, stats)
 
 
-def _exact_gap(problem: Problem, V: Array, R: Array, loss: float) -> tuple[float, float]:
+def _exact_gap(
+    problem: Problem, V: Array, R: Array, loss: float
+) -> tuple[float, float]:
     # `gap_of` with the loss from the data: y2 is chosen so that it comes out.
     y2 = loss + float(np.vdot(V, problem.C)) + float(np.vdot(V, R))
     problem = problem._replace(y2=y2)
@@ -388,19 +388,12 @@ def multitask_path(
     results: list[Result[MultitaskFit]] = []
     for lam in values:
         start = results[-1].value.coef if results else None
-        results.append(_fit(gram, check_lam(lam), tol, max_iter, start))
+        results.append(_fit(gram, _check_lam(lam), tol, max_iter, start))
     return values, results
 
 
-def check_lam(lam: Any) -> float:
-    """Return lam as a float after checking that it is positive."""
+def _check_lam(lam: Any) -> float:
     return check_scalar("lam", float(lam), low=0.0, strict=True)
-
-
-class _Bracket(NamedTuple):
-    lam: float
-    residual: float
-    result: Result[MultitaskFit]
 
 
 def multitask_constrained(
@@ -465,14 +458,19 @@ def multitask_constrained(
         )
     high = lam_max(Phi, Psi, gram=gram)
     low, start, best, bound = 0.0, None, None, 0.0
-    inner, delta2 = 1e-2 * tol, tolerance**2 * gram.y2 * gram.target_scale**2
-    lam, solves = high * tolerance, 0
-    for solves in range(1, 61):
-        result = _fit(gram, lam, inner * tolerance**2, max_iter, start)
+    # An objective within g leaves the residual itself uncertain by the root of g.
+    inner, delta2 = (
+        max(1e-2 * tol**2, 1e-13),
+        tolerance**2 * gram.y2 * gram.target_scale**2,
+    )
+    lam, points = high * tolerance, []
+    while len(points) < 60:
+        result = _fit(gram, lam, inner, max_iter, start)
         start = result.value.coef
         norm = gram.penalty(start)
         error2 = 2.0 * (result.objective - lam * norm)
         bound = max(bound, (result.certificate.bound - 0.5 * delta2) / lam)
+        points.append((np.log(lam), np.log(max(error2, _EPS * delta2) / delta2)))
         if error2 <= delta2 * (1.0 + 4.0 * _EPS):
             low = lam
             if best is None or norm < best[0]:
@@ -481,11 +479,7 @@ def multitask_constrained(
             high = lam
         if best is not None and best[0] - bound <= tol * best[0]:
             break
-        # The residual is nearly proportional to lam while the support stays.
-        guess = lam * np.sqrt(delta2 / error2) * (1.0 - 0.1 * tol) if error2 else 0.0
-        middle = np.sqrt(low * high) if low else 0.1 * high
-        inside = low < guess < high and solves % 4
-        lam = float(guess if inside else middle)
+        lam = _next_lam(points, low, high, -0.2 * tol)
     if best is None:
         raise ValueError(
             f"tolerance must exceed what floating point can reach ({floor:.1e} by "
@@ -494,9 +488,23 @@ def multitask_constrained(
     norm, lam, result = best
     gap = max(0.0, norm - bound)
     status = Status.CONVERGED if gap <= tol * norm else Status.STALLED
-    stats = {"n_iter": solves, "lam": lam, "active": result.value.active.size}
+    stats = {"n_iter": len(points), "lam": lam, "active": result.value.active.size}
     certificate = certify("exact", norm, gap, norm or 1.0)
     return Result(result.value, status, certificate, norm, stats)
+
+
+def _next_lam(
+    points: list[tuple[float, float]], low: float, high: float, aim: float
+) -> float:
+    # Secant on log residual over log lam (slope 2 while the support stays), aiming
+    # just below the limit; bisection where it leaves the bracket, and now and then.
+    (x, y), slope = points[-1], 2.0
+    if len(points) > 1 and points[-2][0] != x:
+        slope = max(0.05, (y - points[-2][1]) / (x - points[-2][0]))
+    guess = float(np.exp(x + (aim - y) / slope))
+    if low < guess < high and len(points) % 6:
+        return guess
+    return float(np.sqrt(low * high)) if low else 0.1 * high
 
 
 def multitask_lasso_dual(
@@ -542,7 +550,7 @@ def multitask_lasso_dual(
 
     Examples
     --------
-    Steiner's tree of a right angle, as the three directions of the Fermat problem:
+    The Fermat problem, whose optimum is (1 + sqrt 3) / sqrt 2:
 
     >>> Phi = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     >>> result = multitask_lasso_dual(Phi, np.eye(2), fit_intercept=False)
@@ -565,8 +573,9 @@ def _multipliers(gram: Gram, tol: float, max_iter: int) -> Result[MultitaskFit]:
     # Lam is kept as an (N, D) array in scaled, weighted coordinates, times lam.
     multiplier = np.zeros_like(gram.Psi)
     V, best = np.zeros(gram.C.shape), None
-    rounds = 0
-    for rounds in range(1, max_iter + 1):
+    steps = 0
+    while steps < max_iter:
+        steps += 1
         target = gram.Psi + multiplier
         shifted = problem._replace(
             C=np.ascontiguousarray((target @ gram.Phi.T).T),
@@ -577,7 +586,7 @@ def _multipliers(gram: Gram, tol: float, max_iter: int) -> Result[MultitaskFit]:
         V = descend(shifted, V, accuracy, 200).coef
         multiplier = target - V.T @ gram.Phi
         R = np.ascontiguousarray((multiplier @ gram.Phi.T).T)
-        sup, norm, _, _, _ = kernels_bound(V, R, problem)
+        sup, norm, _, _, _ = bound_terms(V, R, problem.level, problem.first)
         bound = float(np.vdot(multiplier, gram.Psi)) / max(1.0, sup)
         polished = _interpolating(gram, V)
         error = gram.interpolation_error(polished)
@@ -597,18 +606,9 @@ def _multipliers(gram: Gram, tol: float, max_iter: int) -> Result[MultitaskFit]:
     solved = gap <= tol * norm and error <= tol
     status = Status.CONVERGED if solved else Status.MAX_ITER
     active = int(np.count_nonzero(gram.norms(V)))
-    stats = {"n_iter": rounds, "error": error, "active": active}
+    stats = {"n_iter": steps, "error": error, "active": active}
     certificate = certify("exact", norm * unit, gap * unit, (norm * unit) or 1.0)
     return Result(value, status, certificate, norm * unit, stats)
-
-
-def kernels_bound(
-    V: Array, R: Array, problem: Problem
-) -> tuple[float, float, float, Array, Array]:
-    """Return `bound_terms` of a problem's own levels."""
-    from splinear.core._multitask_kernels import bound_terms
-
-    return bound_terms(V, R, problem.level, problem.first)
 
 
 def _interpolating(gram: Gram, V: Array) -> Array:
