@@ -209,7 +209,7 @@ class _CellGeneration:
         return state.net
 
     def stats(self, state: "_State") -> dict[str, Any]:
-        return {"n_neurons": len(state.cells)}
+        return {"n_neurons": state.net.offsets.size, "cells": len(state.cells)}
 
     def _design(self, cells: list[Cell]) -> Array:
         columns = [
@@ -219,11 +219,12 @@ class _CellGeneration:
         return np.sqrt(self._w)[:, None] * fitted
 
     def _state(self, cells: list[Cell], U: Array) -> "_State":
+        pivots = self._X[[c.pivot for c in cells]].reshape(U.shape)
+        signs = np.array([c.sign for c in cells])
+        U, B, signs = _merged(self._X, U, np.sum(U * pivots, axis=1), signs)
         size = np.linalg.norm(U, axis=1)
-        u = U / size[:, None]
-        pivots = self._X[[c.pivot for c in cells]].reshape(u.shape)
-        a = (size * np.array([c.sign for c in cells]))[:, None]
-        t, d = np.sum(u * pivots, axis=1), self._X.shape[1]
+        u, t, a = U / size[:, None], B / size, (size * signs)[:, None]
+        d = self._X.shape[1]
         hidden = np.maximum(self._X @ u.T - t, 0.0)
         rest = self._y - (hidden @ a).ravel()
         centre = np.average(self._X, axis=0, weights=self._w)
@@ -245,3 +246,27 @@ class _State:
     objective: float
     certificate: Certificate
     price: Price
+
+
+def _merged(X: Array, U: Array, B: Array, signs: Array) -> tuple[Array, Array, Array]:
+    """Sum neurons of one sign and one closed cell: equal on the data, no longer norm.
+
+    The largest neurons come first and take up what fits.
+    """
+    order = np.argsort(-np.linalg.norm(U, axis=1), kind="stable")
+    reach = np.abs(X - X.mean(axis=0)).max(initial=0.0)
+    slack = 1e-10 * reach * float(np.linalg.norm(U, axis=1).sum())
+    kept: list[tuple[Array, float, float]] = []
+    for k in order:
+        new = np.maximum(X @ U[k] - B[k], 0.0)
+        for i, (V, C, sign) in enumerate(kept):
+            z = X @ V - C
+            joined = np.maximum(z + (X @ U[k] - B[k]), 0.0)
+            apart = np.abs(joined - np.maximum(z, 0.0) - new)
+            if sign == signs[k] and apart.max() <= slack:
+                kept[i] = (V + U[k], C + B[k], sign)
+                break
+        else:
+            kept.append((U[k], B[k], signs[k]))
+    V = np.array([k[0] for k in kept]).reshape(-1, X.shape[1])
+    return V, np.array([k[1] for k in kept]), np.array([k[2] for k in kept])
