@@ -16,7 +16,7 @@ from numba import njit
 A00, A01, A11, B0, B1, C = range(6)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _add_points(out, x, p, w, first, last, left, right):
     """Add sites [first, last) to the hat moments of the interval [left, right]."""
     scale = 1.0 / (right - left)
@@ -38,7 +38,7 @@ def _add_points(out, x, p, w, first, last, left, right):
     out[C] += c
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def add_interval(out, moments, begin, end, left, right):
     """Add moments of the interval [begin, end] to those of [left, right] around it."""
     scale = 1.0 / (right - left)
@@ -53,7 +53,7 @@ def add_interval(out, moments, begin, end, left, right):
     out[C] += moments[C]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def block_moments(x, p, w, size):
     """Hat moments of all blocks, shape (n_blocks, 6); one pass."""
     n = x.size
@@ -67,7 +67,7 @@ def block_moments(x, p, w, size):
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def interval_moments(x, p, w, blocks, size, knots):
     """Hat moments between consecutive knots (site indices), shape (K-1, 6).
 

@@ -14,7 +14,7 @@ from numba import njit
 from splinear.univariate._reduced_kernels import hat_system, solve_tridiagonal
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _factor(m0, m1, m2, m3):
     """LDL' of a symmetric matrix with three subdiagonals, in place."""
     n = m0.size
@@ -33,7 +33,7 @@ def _factor(m0, m1, m2, m3):
         m1[j], m2[j], m3[j] = l1, l2, l3
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _substitute(m0, m1, m2, m3, z):
     n = m0.size
     for j in range(n - 1):
@@ -53,7 +53,7 @@ def _substitute(m0, m1, m2, m3, z):
         z[j] = value
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _scaled_differences(t, v, lam):
     """Rows of D in scaled values, each of norm one, and the bounds on their duals."""
     k = t.size
@@ -67,7 +67,7 @@ def _scaled_differences(t, v, lam):
     return d, bound
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _apply(d, c):
     a = np.zeros(c.size)
     for j in range(1, c.size - 1):
@@ -75,7 +75,7 @@ def _apply(d, c):
     return a
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _gradient(e, d, b, c, u):
     """H c - b + D'u for unit diagonal and off-diagonal e."""
     g = c - b + d[1] * u
@@ -85,7 +85,7 @@ def _gradient(e, d, b, c, u):
     return g
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _factored(e, d, theta):
     """Factor of the Newton matrix in the order c_0, u_0, c_1, u_1, ..."""
     k = theta.size
@@ -102,7 +102,7 @@ def _factored(e, d, theta):
     return m0, m1, m2, m3
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _direction(factor, rc, ra, u, p, q, bound, hp, hq):
     """Newton step towards products hp = p (bound - u) and hq = q (bound + u)."""
     k = u.size
@@ -119,7 +119,7 @@ def _direction(factor, rc, ra, u, p, q, bound, hp, hq):
     return dc, du, dp, dq
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _longest(u, du, bound, p, dp, q, dq):
     """Longest step, at most 1, that keeps |u| < bound and p, q > 0."""
     step = 1.0
@@ -135,7 +135,7 @@ def _longest(u, du, bound, p, dp, q, dq):
     return step
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _products(u, bound, p, q):
     """Sum of all complementarity products, the duality gap at a feasible point."""
     total = 0.0
@@ -144,7 +144,7 @@ def _products(u, bound, p, q):
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _signs(u, bound, p, q, scale):
     """Kink signs: of p and its slack one tends to zero, each in its own scale."""
     signs = np.zeros(u.size)
@@ -155,7 +155,7 @@ def _signs(u, bound, p, q, scale):
     return signs
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def interior_point(moments, t, lam, tol, max_iter=60):
     """Signs of the kinks at the optimum of the reduced problem on knots t.
 
@@ -184,14 +184,15 @@ def interior_point(moments, t, lam, tol, max_iter=60):
         hp, hq = target + dp * du, target - dq * du
         dc, du, dp, dq = _direction(factor, rc, ra, u, p, q, bound, hp, hq)
         step = min(1.0, 0.995 * _longest(u, du, bound, p, dp, q, dq))
-        if not step > 1e-10:
+        # Not finite: the system was singular in floating point; keep what there is.
+        if not (step > 1e-10 and np.isfinite(dc).all() and np.isfinite(du).all()):
             break
         c, u, p, q = c + step * dc, u + step * du, p + step * dp, q + step * dq
         u[0] = u[-1] = 0.0
     return _signs(u, bound, p, q, scale)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _theta(u, bound, p, q):
     theta = p / (bound - u) + q / (bound + u)
     theta[0] = theta[-1] = 1.0

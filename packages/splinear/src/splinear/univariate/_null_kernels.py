@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _moments(x, p, w, x0, p0):
     """Weighted sums of 1, d, d^2, v, v d with d = x - x0 and v = p - p0."""
     mass, sd, sdd, sv, svd = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -18,7 +18,7 @@ def _moments(x, p, w, x0, p0):
     return mass, sd, sdd, sv, svd
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def affine_residual(x, y, w):
     """Residual of the weighted affine fit and the fit itself: centre, value, slope.
 

@@ -17,7 +17,7 @@ LOSS, TOP, ETA, SLOPE, PEAK, CLIP, EXCESS, TILT = range(8)
 KNOT, SIGN, SITE, FOUND = range(4)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _close_excursion(sums, count, found, peaks):
     if count[SIGN] != 0 and count[FOUND] < found.size:
         found[count[FOUND]] = count[SITE]
@@ -26,7 +26,7 @@ def _close_excursion(sums, count, found, peaks):
     count[SIGN] = 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _cross(sums, m, fa, fb, h, lam):
     """Cross a block on which f runs from fa to fb, if |eta| <= lam is sure there."""
     q = m[C] - 2.0 * (fa * m[B0] + fb * m[B1])
@@ -48,7 +48,7 @@ def _cross(sums, m, fa, fb, h, lam):
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _clip(sums, eta, shift, lam, gap_before, w_before):
     """Account for the dual point with eta - shift clipped to [-lam, lam].
 
@@ -64,7 +64,7 @@ def _clip(sums, eta, shift, lam, gap_before, w_before):
     sums[EXCESS], sums[TILT] = excess, tilt
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _walk(
     sums, count, found, peaks, at_knots, x, p, w, knots, values, shift, first, stop, lam
 ):
@@ -107,7 +107,7 @@ def _walk(
     sums[LOSS] += loss
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def price(x, p, w, blocks, size, knots, values, lam, capacity, shift):
     """Evaluate eta for the linear spline through (knots, values).
 
@@ -158,3 +158,17 @@ def price(x, p, w, blocks, size, knots, values, lam, capacity, shift):
     number = count[FOUND]
     clip = sums[CLIP] + sums[TILT] ** 2 / w[n - 1]
     return sums[LOSS], clip, sums[TOP], at_knots, found[:number], peaks[:number]
+
+
+@njit(cache=True, error_model="numpy")
+def gap_of(jumps, eta, lam, loss, clip, top):
+    """Gap (times W) at the better of the scaled and the clipped dual point, and TV."""
+    shrink = min(1.0, lam / top) if top > 0.0 else 1.0
+    scaled, clipped, variation = 0.5 * (1.0 - shrink) ** 2 * loss, 0.5 * clip, 0.0
+    for k in range(jumps.size):
+        size = abs(jumps[k])
+        toward = eta[k] if jumps[k] > 0.0 else -eta[k]
+        scaled += size * max(lam - shrink * toward, 0.0)
+        clipped += size * max(lam - toward, 0.0)
+        variation += size
+    return min(scaled, clipped), variation

@@ -11,7 +11,7 @@ from numba import njit
 from splinear.univariate._blocks_kernels import A00, A01, A11, B0, B1, add_interval
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def hat_system(moments):
     """Diagonal and off-diagonal of H and the right-hand side b from hat moments."""
     k = moments.shape[0] + 1
@@ -25,7 +25,7 @@ def hat_system(moments):
     return diag, off, rhs
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def solve_tridiagonal(diag, off, rhs):
     """Solve a symmetric positive definite tridiagonal system by LDL'."""
     n = diag.size
@@ -41,7 +41,7 @@ def solve_tridiagonal(diag, off, rhs):
     return z
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def kinks(t, c):
     """Slope jumps of the linear spline through (t, c); zero at both ends."""
     a = np.zeros(t.size)
@@ -53,7 +53,7 @@ def kinks(t, c):
     return a
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def merge_moments(moments, t, keep):
     """Hat moments on the knots `keep` (indices into t) from those on all of t."""
     out = np.zeros((keep.size - 1, 6))
@@ -64,7 +64,7 @@ def merge_moments(moments, t, keep):
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def solve_signed(moments, t, signs, lam):
     """Minimise with the sign of every kink fixed: a linear system."""
     diag, off, rhs = hat_system(moments)
@@ -77,11 +77,12 @@ def solve_signed(moments, t, signs, lam):
     return solve_tridiagonal(diag, off, rhs)
 
 
-@njit(cache=True)
-def polish(moments, t, signs, lam):
+@njit(cache=True, error_model="numpy")
+def polish(moments, t, signs, lam, cautious):
     """Solve with fixed signs, drop the knots that come out wrong, repeat.
 
-    Returns the kept positions in t, their values and signs.
+    All wrong ones at once, or, if `cautious`, the worst alone: two neighbours may both
+    be wrong only because of each other.  Returns the kept positions in t, their values and signs.
     """
     keep = np.flatnonzero(signs)
     ends = np.empty(keep.size + 2, dtype=np.int64)
@@ -96,10 +97,14 @@ def polish(moments, t, signs, lam):
         good[0] = good[-1] = True
         if good.all():
             return keep, c, s
+        if cautious:
+            worst = np.argmax(np.where(good, 0.0, np.abs(a)))
+            good[:] = True
+            good[worst] = False
         keep = keep[good]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def refine(moments, t, values, excess):
     """Correct values whose dual at the knots is off by `excess`.
 

@@ -182,7 +182,10 @@ class _Exchange:
         self._problem, self._frame = problem, frame
         self._null = affine_fit(problem)
         zero = loss_at_zero(frame)
-        self._scale = max(self._null.objective, EPS * zero, np.finfo(np.float64).tiny)
+        # Rounding of an exact null fit: eps y^2 for squares, eps |y| for absolute values,
+        # whose square root of eps plays the part that eps plays for squares.
+        unit = math.sqrt(EPS) if problem.loss.degree == 1 else EPS
+        self._scale = max(self._null.objective, unit * zero, np.finfo(np.float64).tiny)
         self._floor = max(0.02 * tol, 1e-15) * self._scale
         self._start = start
 

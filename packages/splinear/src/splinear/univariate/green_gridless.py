@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from splinear.core.certificate import certify, relative_gap
 from splinear.core.checks import check_scalar
@@ -95,7 +96,8 @@ def solve(
     if samples.x.size <= 1:
         return _interpolate(samples, operator)
     method = _method(samples, operator, alpha * samples.total, omega, start)
-    return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
+    with threadpool_limits(1, "blas"):  # small matrices: threads only wait
+        return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
 
 
 def alpha_max(
@@ -221,9 +223,7 @@ def _method(
     def build(state: State) -> GreenSpline:
         return _build(samples, operator, problem, state, mean, factor)
 
-    return MeasureLasso(
-        problem, build, _first(samples, operator, start, problem.span)
-    )
+    return MeasureLasso(problem, build, _first(samples, operator, start, problem.span))
 
 
 def _centre(samples: Samples, operator: Operator) -> float:

@@ -14,6 +14,7 @@ Two choices of r' are tried: r scaled down, and the residual whose eta is eta cl
 to [-lam, lam], which is by far the better one where knots are dense.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from splinear.core.result import Result
 from splinear.core.status import Status
 from splinear.univariate._blocks_kernels import interval_moments
 from splinear.univariate._interior_point import interior_point
-from splinear.univariate._price_kernels import price
+from splinear.univariate._price_kernels import gap_of, price
 from splinear.univariate._reduced_kernels import kinks, polish, refine
 from splinear.univariate.prepared import Prepared, prepare
 from splinear.univariate.samples import Samples, Vector
@@ -37,6 +38,9 @@ Sites = NDArray[np.int64]
 
 #: Relative excess of sup|eta| over lam below which signs are taken from eta.
 ENDGAME = 1e-2
+
+#: Intervals between the equally spaced knots with which a fit without a start begins.
+FIRST = 32
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Exchange:
         Upper bound of sup|eta|.
     found, peaks : (F,) arrays
         The worst site of every excursion |eta| > lam, and eta there.
+    gap, variation : float
+        Duality gap times W, and the sum of |jumps|.
     """
 
     knots: Sites
@@ -70,6 +76,8 @@ class Exchange:
     top: float
     found: Sites
     peaks: Vector
+    gap: float
+    variation: float
 
 
 class _KnotExchange:
@@ -81,20 +89,15 @@ class _KnotExchange:
         self._tol = 1e-13 * data.scale * data.total
 
     def init(self) -> Exchange:
-        if self._start is None:
-            ends = np.array([0, self._data.samples.x.size - 1])
-            return self._priced(ends, np.zeros(2))
-        return self._polished(self._start.knots, np.sign(self._start.jumps))
-
-    def _gap(self, state: Exchange) -> float:
-        """The better of the two dual points, times W; see the top of this file."""
-        lam, size, sign = self._lam, np.abs(state.jumps), np.sign(state.jumps)
-        shrink = min(1.0, lam / state.top) if state.top > 0.0 else 1.0
-        scaled = 0.5 * (1.0 - shrink) ** 2 * state.loss
-        scaled += float(np.sum(size * np.maximum(lam - shrink * sign * state.eta, 0.0)))
-        clipped = 0.5 * state.clip
-        clipped += float(np.sum(size * np.maximum(lam - sign * state.eta, 0.0)))
-        return min(scaled, clipped)
+        if self._start is not None:
+            return self._polished(self._start.knots, np.sign(self._start.jumps))
+        last = self._data.samples.x.size - 1
+        ends = self._priced(np.array([0, last]), np.zeros(2))
+        if last < FIRST or ends.top <= self._lam:
+            return ends
+        # A coarse grid of knots first: it saves the rounds in which their number doubles.
+        grid = np.arange(FIRST + 1) * last // FIRST
+        return self._polished(grid, self._signs(grid, ends))
 
     def _rounding(self, state: Exchange) -> float:
         """What writing the values of f as doubles may cost, times W.
@@ -103,28 +106,32 @@ class _KnotExchange:
         offset.
         """
         unit = 0.5 * float(np.finfo(np.float64).eps) * self._data.height
-        return unit * float(np.sqrt(self._data.total * state.loss))
+        return unit * math.sqrt(self._data.total * state.loss)
 
     def certify(self, state: Exchange) -> tuple[float, Certificate]:
-        data, lam = self._data, self._lam
-        objective = 0.5 * state.loss + lam * float(np.sum(np.abs(state.jumps)))
-        objective = (objective + data.samples.tie_loss) / data.total
-        gap = (self._gap(state) + self._rounding(state)) / data.total
+        data = self._data
+        objective = (self._value(state) + data.samples.tie_loss) / data.total
+        gap = (state.gap + self._rounding(state)) / data.total
         return objective, certify("exact", objective, gap, data.scale)
 
     def step(self, state: Exchange) -> Exchange | None:
-        if self._gap(state) <= self._rounding(state):
+        if state.gap <= self._rounding(state):
             return None
-        knots = np.union1d(state.knots, state.found)
         if state.top <= (1.0 + ENDGAME) * self._lam:
-            for following in (self._snapped(state), self._forced(state)):
-                if self._gap(following) < 0.5 * self._gap(state):
+            for following in (self._snapped(state), self._forced(state, 0.01)):
+                if following.gap < 0.5 * state.gap:
                     return following
+        knots = np.union1d(state.knots, state.found)
         following = self._polished(knots, self._signs(knots, state))
+        if self._value(following) < self._value(state):
+            return following
+        # Rounding has misled the interior point method: trust the signs of eta.
+        for share in (0.01, 0.99):
+            cautious = self._forced(state, share, cautious=True)
+            if self._value(cautious) < self._value(state):
+                return cautious
         if np.array_equal(following.knots, state.knots):
-            following = self._forced(state)
-        if np.array_equal(following.knots, state.knots):
-            following = self._refined(state)
+            return self._refined(state)
         return following
 
     def finish(self, state: Exchange) -> Spline:
@@ -142,7 +149,7 @@ class _KnotExchange:
 
     def _signs(self, knots: Sites, state: Exchange) -> Vector:
         # At small lam the penalty is a small part of the objective, yet decides.
-        penalty = self._lam * float(np.sum(np.abs(state.jumps)))
+        penalty = self._lam * state.variation
         tol = min(self._tol, 1e-6 * penalty) if penalty > 0.0 else self._tol
         at = self._data.samples.x[knots]
         return interior_point(self._moments(knots), at, self._lam, tol)
@@ -152,24 +159,31 @@ class _KnotExchange:
         x, w = data.samples.x, data.samples.w
         return interval_moments(x, data.p, w, data.blocks, data.size, knots)
 
-    def _polished(self, knots: Sites, signs: Vector) -> Exchange:
-        at = self._data.samples.x[knots]
-        keep, values, _ = polish(self._moments(knots), at, signs, self._lam)
+    def _value(self, state: Exchange) -> float:
+        return 0.5 * state.loss + self._lam * state.variation
+
+    def _polished(
+        self, knots: Sites, signs: Vector, cautious: bool = False
+    ) -> Exchange:
+        at, moments = self._data.samples.x[knots], self._moments(knots)
+        keep, values, _ = polish(moments, at, signs, self._lam, cautious)
         return self._priced(knots[keep], values)
 
-    def _forced(self, state: Exchange) -> Exchange:
+    def _forced(
+        self, state: Exchange, share: float, cautious: bool = False
+    ) -> Exchange:
         """Activate the worst sites with the sign of eta there.
 
         Near the optimum this is right nearly always, costs no interior point method,
         and does not overlook a kink too small for that method's tolerance.
         """
         excess = np.abs(state.peaks) - self._lam
-        worst = excess > 0.01 * (state.top - self._lam)
+        worst = excess > share * (state.top - self._lam)
         knots = np.concatenate((state.knots, state.found[worst]))
         signs = np.concatenate((np.sign(state.jumps), np.sign(state.peaks[worst])))
         # Sites that carry a knot already come first and win.
         knots, first = np.unique(knots, return_index=True)
-        return self._polished(knots, signs[first])
+        return self._polished(knots, signs[first], cautious)
 
     def _refined(self, state: Exchange) -> Exchange:
         """Take the rounding errors out of the dual at the knots."""
@@ -186,7 +200,9 @@ class _KnotExchange:
         """
         wanted = self._lam * np.sign(state.jumps)
         clip = self._price(state.knots, state.values, state.eta - wanted)[1]
-        return replace(state, eta=wanted, clip=clip)
+        lam, loss, top = self._lam, state.loss, state.top
+        gap, _ = gap_of(state.jumps, wanted, lam, loss, clip, top)
+        return replace(state, eta=wanted, clip=clip, gap=gap)
 
     def _price(self, knots: Sites, values: Vector, shift: Vector) -> tuple[Any, ...]:
         data, room = self._data, max(1024, 8 * knots.size)
@@ -197,7 +213,10 @@ class _KnotExchange:
         shift = np.zeros(knots.size)
         loss, clip, top, eta, found, peaks = self._price(knots, values, shift)
         jumps = kinks(self._data.samples.x[knots], values)
-        return Exchange(knots, values, jumps, eta, loss, clip, top, found, peaks)
+        gap, variation = gap_of(jumps, eta, self._lam, loss, clip, top)
+        return Exchange(
+            knots, values, jumps, eta, loss, clip, top, found, peaks, gap, variation
+        )
 
 
 def solve(

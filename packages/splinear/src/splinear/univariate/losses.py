@@ -133,11 +133,18 @@ def _bernoulli_gap(y: Vector, z: Vector, r: Vector) -> Vector:
     margin = (2.0 * y - 1.0) * z
     b, other = _sigmoid(-margin), _sigmoid(margin)
     a = np.minimum(np.abs(r), 1.0)
+    first = _divergence(a - b, b, -np.logaddexp(0.0, margin))
+    return first + _divergence(b - a, other, -np.logaddexp(0.0, -margin))
+
+
+def _divergence(more: Vector, b: Vector, log_b: Vector) -> Vector:
+    # a log(a/b) - (a - b) >= 0 for a = b + more. Where a > 2 b nothing cancels, and
+    # log b serves where a/b would overflow or b itself is lost.
+    far = more > b
     safe = np.maximum(b, np.finfo(np.float64).tiny)
-    first = safe * _entropy_gap((a - b) / safe)
-    return first + other * _entropy_gap(
-        (b - a) / np.maximum(other, np.finfo(np.float64).tiny)
-    )
+    a = np.where(far, b + more, 1.0)
+    near = safe * _entropy_gap(np.where(far, 0.0, more) / safe)
+    return np.where(far, a * (np.log(a) - log_b) - more, near)
 
 
 def _entropy_gap(t: Vector) -> Vector:
@@ -145,8 +152,11 @@ def _entropy_gap(t: Vector) -> Vector:
     t = np.maximum(t, -1.0)
     log = np.log1p(np.where(t > -1.0, t, 0.0))
     plain = (1.0 + t) * log - t
-    series = t * t * (0.5 - t * (1 / 6 - t * (1 / 12 - t * (1 / 20 - t / 30))))
-    return np.where(np.abs(t) < 1e-3, series, np.maximum(plain, 0.0))
+    # Outside its range the series is not wanted, and its powers would overflow.
+    near = np.abs(t) < 1e-3
+    s = np.where(near, t, 0.0)
+    series = s * s * (0.5 - s * (1 / 6 - s * (1 / 12 - s * (1 / 20 - s / 30))))
+    return np.where(near, series, np.maximum(plain, 0.0))
 
 
 def make_loss(name: Any, quantile: Any = 0.5, delta: Any = 1.0) -> Loss:

@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bernoulli, binom
+from threadpoolctl import threadpool_limits
 
 from splinear.core.certificate import certify, relative_gap
 from splinear.core.checks import check_scalar
@@ -245,7 +246,8 @@ def solve(
         return _constant(circle, period, origin, order)
     first = _first(start, order, period, origin)
     method = _method(circle, period, origin, alpha * circle.total, order, first)
-    return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
+    with threadpool_limits(1, "blas"):  # small matrices: threads only wait
+        return iterate(method, tol=tol, max_iter=max_iter, progress=progress)
 
 
 def alpha_max(samples: Samples, period: float, *, order: int = 2) -> float:

@@ -284,3 +284,28 @@ def test_limits_of_smoothing():
     ours = fit_spline(x, y, alpha=1e-12 * alpha_max(x, y), tol=1e-14).value(x)
     assert_allclose(ours, make_smoothing_spline(x, y, lam=0.0)(x), atol=1e-6)
     assert_allclose(fit_spline(x, y, alpha=0.0).value(x), y, atol=1e-12)
+
+
+def _spacings(kind, n, rng):
+    """Sites: uniform, geometric gaps over nine or three decades, tiny clusters."""
+    if kind == 0:
+        return rng.random(n)
+    if kind < 3:
+        return np.cumsum(10.0 ** rng.uniform(-9 if kind == 1 else -3, 0, n))
+    return np.repeat(rng.random(n), 5)[:n] + 10.0 ** rng.uniform(-12, -3, n)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_problems_converge(seed):
+    """Spacings on which earlier versions cycled or divided by zero."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(5, 400))
+    x = _spacings(seed % 4, n, rng)
+    y = np.sin(7 * x / x.max()) + 0.2 * rng.standard_normal(n)
+    if seed % 3 == 0:
+        y = np.cumsum(rng.standard_normal(n))
+    w = 10.0 ** rng.uniform(-4, 4, n) if seed % 5 == 0 else None
+    top = alpha_max(x, y, sample_weight=w)
+    for ratio in (0.5, 1e-2, 1e-5, 1e-7):
+        result = fit_spline(x, y, alpha=ratio * top, sample_weight=w, tol=TOL)
+        assert result.certificate.relative_gap <= TOL

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from splinear.univariate.fit import alpha_max, fit_spline
+from splinear.univariate.fit import alpha_max, fit_spline, solve
 from splinear.univariate.path import alpha_grid, fit_path
+from splinear.univariate.problem import check_problem
 from splinear.univariate.samples import gather
 from splinear.univariate.select import estimate_noise, select_alpha
 
@@ -170,3 +171,29 @@ def test_only_ratios_of_weights_matter(options, factor):
     plain = fit_spline(x, y, alpha=1e-3, sample_weight=w, **options)
     scaled = fit_spline(x, y, alpha=1e-3, sample_weight=factor * w, **options)
     assert_allclose(scaled.value(x), plain.value(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options", [{"period": 1.5}, {"domain_weight": "boundary"}], ids=str
+)
+def test_warm_starts_of_the_general_solvers(options):
+    """A start from a neighbouring alpha leads to the same optimum."""
+    x, y = _data(50, seed=5)
+    problem = check_problem(**options)
+    samples = gather(x, y)
+    top = alpha_max(x, y, **options)
+    near = solve(problem, samples, 0.1 * top, tol=1e-9)
+    warm = solve(problem, samples, 0.05 * top, start=near, tol=1e-9)
+    cold = solve(problem, samples, 0.05 * top, tol=1e-9)
+    assert warm.certificate.relative_gap <= 1e-9
+    assert_allclose(warm.objective, cold.objective, rtol=1e-8)
+
+
+def test_ties_tell_the_noise():
+    rng = np.random.default_rng(6)
+    x = np.repeat(np.arange(20.0), 50)
+    noise = estimate_noise(gather(x, np.sin(x / 5) + 0.3 * rng.standard_normal(1000)))
+    assert_allclose(noise, 0.3, rtol=0.1)  # 1000 rows: standard error 2.2 %
+    # The rule based on it can always be met, whatever the ties lose.
+    y = np.sin(x / 5) + 0.3 * rng.standard_normal(1000)
+    assert select_alpha(x, y, rule="discrepancy").result.converged
