@@ -97,7 +97,7 @@ class _KnotExchange:
             return ends
         # A coarse grid of knots first: it saves the rounds in which their number doubles.
         grid = np.arange(FIRST + 1) * last // FIRST
-        return self._polished(grid, self._signs(grid, ends))
+        return self._polished(grid, self._signs(grid, ends, 1e-6 * ends.gap))
 
     def _rounding(self, state: Exchange) -> float:
         """What writing the values of f as doubles may cost, times W.
@@ -118,17 +118,23 @@ class _KnotExchange:
         if state.gap <= self._rounding(state):
             return None
         if state.top <= (1.0 + ENDGAME) * self._lam:
-            for following in (self._snapped(state), self._forced(state, 0.01)):
+            following = self._forced(state, 0.01)
+            if following.gap < 0.5 * state.gap:
+                return following
+            if state.clip < 0.5 * state.gap:  # what is left is eta missing +-lam
+                following = self._snapped(state)
                 if following.gap < 0.5 * state.gap:
                     return following
         knots = np.union1d(state.knots, state.found)
-        following = self._polished(knots, self._signs(knots, state))
-        if self._value(following) < self._value(state):
-            return following
+        # Far from the optimum rough signs will do, and cost half as much.
+        for tol in (1e-6 * state.gap, 0.0):
+            following = self._polished(knots, self._signs(knots, state, tol))
+            if self._improves(following, state):
+                return following
         # Rounding has misled the interior point method: trust the signs of eta.
         for share in (0.01, 0.99):
             cautious = self._forced(state, share, cautious=True)
-            if self._value(cautious) < self._value(state):
+            if self._improves(cautious, state):
                 return cautious
         if np.array_equal(following.knots, state.knots):
             return self._refined(state)
@@ -147,10 +153,10 @@ class _KnotExchange:
     def stats(self, state: Exchange) -> dict[str, Any]:
         return {"exchange": state, "n_sites": self._data.samples.x.size}
 
-    def _signs(self, knots: Sites, state: Exchange) -> Vector:
+    def _signs(self, knots: Sites, state: Exchange, tol: float) -> Vector:
         # At small lam the penalty is a small part of the objective, yet decides.
-        penalty = self._lam * state.variation
-        tol = min(self._tol, 1e-6 * penalty) if penalty > 0.0 else self._tol
+        tol, penalty = max(tol, self._tol), self._lam * state.variation
+        tol = min(tol, 1e-6 * penalty) if penalty > 0.0 else tol
         at = self._data.samples.x[knots]
         return interior_point(self._moments(knots), at, self._lam, tol)
 
@@ -158,6 +164,12 @@ class _KnotExchange:
         data = self._data
         x, w = data.samples.x, data.samples.w
         return interval_moments(x, data.p, w, data.blocks, data.size, knots)
+
+    def _improves(self, following: Exchange, state: Exchange) -> bool:
+        """Whether the objective falls; if it stays within rounding, the gap decides."""
+        before, after = self._value(state), self._value(following)
+        level = after <= (1.0 + 1e-13) * before and following.gap < state.gap
+        return after < (1.0 - 1e-13) * before or level
 
     def _value(self, state: Exchange) -> float:
         return 0.5 * state.loss + self._lam * state.variation
