@@ -121,7 +121,8 @@ class _KnotExchange:
             following = self._forced(state, 0.01)
             if following.gap < 0.5 * state.gap:
                 return following
-            if state.clip < 0.5 * state.gap:  # what is left is eta missing +-lam
+            # What is left is eta missing +-lam: by rounding, if no site is new.
+            if state.clip < 0.5 * state.gap or np.isin(state.found, state.knots).all():
                 following = self._snapped(state)
                 if following.gap < 0.5 * state.gap:
                     return following
