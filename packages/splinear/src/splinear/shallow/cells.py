@@ -256,7 +256,7 @@ def _merged(X: Array, U: Array, B: Array, signs: Array) -> tuple[Array, Array, A
     order = np.argsort(-np.linalg.norm(U, axis=1), kind="stable")
     reach = np.abs(X - X.mean(axis=0)).max(initial=0.0)
     slack = 1e-10 * reach * float(np.linalg.norm(U, axis=1).sum())
-    kept: list[tuple[Array, float, float]] = []
+    kept: list[tuple[Array, Array, Array]] = []
     for k in order:
         new = np.maximum(X @ U[k] - B[k], 0.0)
         for i, (V, C, sign) in enumerate(kept):

@@ -6,6 +6,30 @@ Names load when they are first used (PEP 562).
 import sys
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the same names for type checkers and editors
+    from splinear.univariate.constrained import fit_bounded as fit_bounded
+    from splinear.univariate.estimators import (
+        AdaptiveSplineClassifier as AdaptiveSplineClassifier,
+    )
+    from splinear.univariate.estimators import (
+        AdaptiveSplineRegressor as AdaptiveSplineRegressor,
+    )
+    from splinear.univariate.estimators import (
+        AdaptiveSplineRegressorCV as AdaptiveSplineRegressorCV,
+    )
+    from splinear.univariate.fit import alpha_max as alpha_max
+    from splinear.univariate.fit import fit_spline as fit_spline
+    from splinear.univariate.green import GreenSpline as GreenSpline
+    from splinear.univariate.interpolate import interpolate as interpolate
+    from splinear.univariate.model_file import load_model as load_model
+    from splinear.univariate.model_file import save_model as save_model
+    from splinear.univariate.path import fit_path as fit_path
+    from splinear.univariate.periodic import PeriodicSpline as PeriodicSpline
+    from splinear.univariate.plot import plot_fit as plot_fit
+    from splinear.univariate.select import select_alpha as select_alpha
+    from splinear.univariate.spline import Spline as Spline
 
 # Public name -> the module that defines it.
 _HOME = {
