@@ -4,6 +4,7 @@ Variables that could change a result are cleared before numba or matplotlib is
 imported, the network is forbidden, and hypothesis draws the same examples in CI.
 """
 
+import importlib.util
 import os
 import socket
 from pathlib import Path
@@ -14,6 +15,11 @@ from hypothesis import settings
 CLEARED_PREFIXES = ("NUMBA_", "SPLINEAR_", "SKLEARN_", "SCIPY_", "NPY_", "PRESENCE_")
 CLEARED = ("PYTHONOPTIMIZE", "MPLBACKEND", "MATPLOTLIBRC", "SOURCE_DATE_EPOCH")
 KEPT = ("SPLINEAR_DATA", "NUMBA_CACHE_DIR")  # places, not results
+
+# Modules that are nothing without an extra: collected only where it is installed.
+NEEDS_TORCH = ["packages/splinear/src/splinear/shallow/_torch_module.py"]
+collect_ignore = [] if importlib.util.find_spec("torch") else NEEDS_TORCH
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
