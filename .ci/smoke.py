@@ -38,6 +38,7 @@ def versions_agree():
 
 def fits():
     import numpy as np
+
     import splinear
 
     x = np.linspace(-1.0, 1.0, 41)
