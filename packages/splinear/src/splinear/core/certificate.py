@@ -68,8 +68,19 @@ def relative_gap(
     if gap == 0.0:
         return 0.0
     energy = float(np.dot(w, y * y)) / (2.0 * float(np.sum(w)))
-    floor = max(float(np.finfo(np.float64).eps) * energy, np.finfo(np.float64).tiny)
-    return gap / max(null_objective, floor)
+    return gap / gap_scale(null_objective, energy)
+
+
+def gap_scale(null_objective: float, energy: float) -> float:
+    """Return the denominator of `relative_gap` from the objectives of the null and f = 0.
+
+    Examples
+    --------
+    >>> gap_scale(2.0, 8.0)
+    2.0
+    """
+    info = np.finfo(np.float64)
+    return max(null_objective, float(info.eps) * energy, float(info.tiny))
 
 
 def certify(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from splinear.core import Certificate, Result, certify, iterate
+from splinear.core import Certificate, Result, certify, gap_scale, iterate
 from splinear.core.checks import check_scalar, check_vector
 from splinear.core.progress import Progress
 from splinear.univariate._gridless_data import (
@@ -216,8 +216,7 @@ class _Gridless:
         squares = price(rows, null_model(rows), np.inf).squares
         null = frame.objective(0.5 * squares, samples.total)
         null += samples.tie_loss / samples.total
-        floor = np.finfo(np.float64)
-        scale = max(null, floor.eps * samples.energy, floor.tiny)
+        scale = gap_scale(null, samples.energy)
         return cls(samples, frame, rows, lam, pieces, scale)
 
     def certificate(self, value: float, gap: float) -> tuple[float, Certificate]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from splinear.core.certificate import gap_scale
 from splinear.univariate._blocks_kernels import C, block_moments
 from splinear.univariate._null_kernels import affine_residual
 from splinear.univariate.samples import Samples, Vector
@@ -68,9 +69,9 @@ def _described(
     size: int,
     affine: tuple[float, float, float, float],
 ) -> Prepared:
-    total, info = samples.total, np.finfo(np.float64)
+    total = samples.total
     null = (0.5 * float(np.sum(blocks[:, C])) + samples.tie_loss) / total
-    scale = max(null, float(info.eps) * samples.energy, float(info.tiny))
+    scale = gap_scale(null, samples.energy)
     ends = samples.x[[0, -1]]
     data = Prepared(samples, p, blocks, size, total, affine, 0.0, null, scale)
     return replace(data, height=float(np.max(np.abs(data.affine_at(ends)))))
