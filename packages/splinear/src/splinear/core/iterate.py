@@ -83,7 +83,7 @@ def iterate(
                 break
             state, step = following, step + 1
             objective, certificate = method.certify(state)
-            if certificate.gap < best[2].gap:
+            if _better(objective, certificate, *best[1:]):
                 best, best_step = (state, objective, certificate), step
             if progress is not None:
                 progress.report(step, certificate)
@@ -102,3 +102,12 @@ def iterate(
         **method.stats(state),
     }
     return Result(method.finish(state), status, certificate, objective, stats)
+
+
+def _better(
+    objective: float, certificate: Certificate, best: float, proof: Certificate
+) -> bool:
+    """Compare proven gaps; a gap that a search claims says less than the objective."""
+    if certificate.kind == "heuristic":
+        return objective < best
+    return certificate.gap < proof.gap

@@ -1,0 +1,200 @@
+"""The problem in the units of the solvers, and its passes over the data.
+
+    min  sum_i w_i loss(y_i, f(x_i)) + alpha sum_k |a_k|,   sum w = 1,
+    f(x) = sum_k a_k rho(u_k . x - t_k) + s' b(x)
+
+``b`` is a basis of the skip connection that is orthonormal on the data, so that all
+unknowns of a descent have comparable curvature. Every pass goes over blocks of rows
+whose activations stay in the cache.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinear.shallow import _pass_kernels as kernels
+from splinear.shallow import _polynomial as polynomial
+from splinear.shallow.atoms import AtomFamily
+from splinear.shallow.net import ShallowNet
+
+Array = NDArray[np.float64]
+
+#: Entries of a block of activations: 512 KiB.
+_BLOCK = 2**16
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Unit directions (K, d), offsets (K,), coefficients (K, D), skip in b, (r, D)."""
+
+    U: Array
+    t: Array
+    A: Array
+    S: Array
+
+    def take(self, rows: Any) -> "Neurons":
+        """Return some of the neurons, with the skip connection."""
+        return Neurons(self.U[rows], self.t[rows], self.A[rows], self.S)
+
+    @property
+    def sizes(self) -> Array:
+        """Norms |a_k|, (K,)."""
+        return np.sqrt(np.einsum("kd,kd->k", self.A, self.A))
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Data of a fit; rows of weight zero are gone, weights sum to one."""
+
+    X: Array  # (N, d), contiguous
+    Y: Array  # (N, D)
+    w: Array  # (N,)
+    loss: Any
+    alpha: float
+    atoms: AtomFamily
+
+    @property
+    def n(self) -> int:
+        """N."""
+        return self.X.shape[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """D."""
+        return self.Y.shape[1]
+
+    def at(self, alpha: float) -> "Problem":
+        """Return the problem with another alpha, keeping what was computed."""
+        other = replace(self, alpha=alpha)
+        for name in ("skip_map", "reach", "null", "scale"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
+
+    @cached_property
+    def skip_map(self) -> Array:
+        """T (q, r): columns of ``[1, monomials] T`` are orthonormal under w."""
+        R = np.zeros((0, 0))
+        for rows in blocks(self.n, 64):
+            B = np.sqrt(self.w[rows])[:, None] * self.monomials(rows)
+            R = np.linalg.qr(np.vstack([R, B]) if R.size else B, mode="r")
+        _, sizes, right = np.linalg.svd(R)
+        keep = sizes > max(R.shape) * 4e-15 * sizes[0]
+        return right[: sizes.size][keep].T / sizes[keep]
+
+    def monomials(self, rows: slice) -> Array:
+        """Columns 1 and the monomials of the skip connection, (n, q)."""
+        table = polynomial.design(self.X[rows], self.atoms.skip_degree)
+        return np.column_stack([np.ones(len(table)), table])
+
+    def basis(self, rows: slice) -> Array:
+        """Columns b of the skip connection, (n, r)."""
+        T = self.skip_map
+        if self.atoms.skip_degree == 1:
+            return self.X[rows] @ T[1:] + T[0]
+        return self.monomials(rows) @ T
+
+    @cached_property
+    def reach(self) -> float:
+        """Largest distance of a row from the mean."""
+        centre = self.X.mean(axis=0)
+        return max(
+            float(np.sqrt(np.max(np.sum((self.X[r] - centre) ** 2, axis=1))))
+            for r in blocks(self.n, self.X.shape[1])
+        )
+
+    def blocks(self, K: int) -> Iterator[slice]:
+        """Row slices whose activations of K neurons fit into the cache."""
+        return blocks(self.n, K + self.skip_map.shape[1])
+
+    def features(self, neurons: Neurons, rows: slice = slice(None)) -> Array:
+        """Activations, (n, K)."""
+        return self.atoms.evaluate(self.X[rows] @ neurons.U.T, neurons.t)
+
+    def predict(self, neurons: Neurons) -> Array:
+        """f at the data, (N, D)."""
+        F = np.empty(self.Y.shape)
+        for rows in self.blocks(len(neurons.t)):
+            F[rows] = self.features(neurons, rows) @ neurons.A
+            F[rows] += self.basis(rows) @ neurons.S
+        return F
+
+    def mean_loss(self, F: Array) -> float:
+        """``sum_i w_i loss(y_i, F_i)``."""
+        return float(self.w @ self.loss.value(self.Y, F))
+
+    def objective(self, neurons: Neurons, F: Array | None = None) -> float:
+        """Mean loss and penalty."""
+        F = self.predict(neurons) if F is None else F
+        penalty = self.alpha * self.atoms.unit_cost * float(neurons.sizes.sum())
+        return self.mean_loss(F) + penalty
+
+    def residual(self, F: Array) -> Array:
+        """Dual rows: pulls orthogonal to the skip connection, inside the domain."""
+        R = self.loss.pull(self.Y, F)
+        return self.loss.feasible(self.Y, R - self.expand(self.moments(R)))
+
+    def moments(self, R: Array) -> Array:
+        """``sum_i w_i b_i R_i``, (r, D)."""
+        total = np.zeros((self.skip_map.shape[1], R.shape[1]))
+        for rows in blocks(self.n, total.shape[0]):
+            total += self.basis(rows).T @ (self.w[rows, None] * R[rows])
+        return total
+
+    def expand(self, S: Array) -> Array:
+        """The skip connection at the data, (N, D)."""
+        F = np.empty((self.n, S.shape[1]))
+        for rows in blocks(self.n, S.shape[0]):
+            F[rows] = self.basis(rows) @ S
+        return F
+
+    def to_net(self, neurons: Neurons) -> ShallowNet:
+        """The network in the units of X."""
+        coefficients = self.skip_map @ neurons.S
+        return ShallowNet(
+            neurons.U,
+            neurons.t,
+            neurons.A,
+            coefficients[1:],
+            coefficients[0],
+            self.atoms.order,
+            self.atoms.name,
+        )
+
+    def raw_value_and_gradient(
+        self, W: Array, b: Array, V: Array, S: Array
+    ) -> tuple[float, Array, Array, Array, Array]:
+        """Mean loss of ``sum_k V_k rho(W_k . x - b_k) + S' b(x)`` and its gradient."""
+        p = self.atoms.homogeneity
+        total, gW, gb = 0.0, np.zeros(W.shape), np.zeros(b.shape)
+        gV, gS = np.zeros(V.shape), np.zeros(S.shape)
+        for rows in self.blocks(len(b)):
+            X, B = self.X[rows], self.basis(rows)
+            Z = X @ W.T
+            slopes = kernels.activate(Z, b, p, *self.atoms.sides)
+            F = Z @ V + B @ S
+            total += float(self.w[rows] @ self.loss.value(self.Y[rows], F))
+            P = self.loss.pull(self.Y[rows], F) * -self.w[rows, None]
+            gV += Z.T @ P
+            gS += B.T @ P
+            back = kernels.pull_back(slopes, P, V)
+            gW += back.T @ X
+            gb -= back.sum(axis=0)
+        return total, gW, gb, gV, gS
+
+
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Yield slices of rows, `width` numbers each, of about `_BLOCK` numbers."""
+    step = max(64, _BLOCK // max(1, width))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def replace_rows(problem: Problem, rows: NDArray[np.intp]) -> Problem:
+    """Return the problem on some of the rows, weights summing to one again."""
+    w = problem.w[rows]
+    return replace(problem, X=problem.X[rows], Y=problem.Y[rows], w=w / w.sum())

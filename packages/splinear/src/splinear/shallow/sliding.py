@@ -1,0 +1,273 @@
+"""Sliding Frank-Wolfe over measures: price, correct, slide, merge, until the gap closes.
+
+Splines.md, Section 7.3. Each round adds the neurons that most violate the dual
+certificate, solves for all coefficients exactly, lets directions and offsets slide by a
+joint descent, sums neurons of one cell, and drops what is empty. The objective never
+rises. Prices are exact in up to three dimensions where that takes seconds; elsewhere
+they are a search, and the certificate says so.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinear.core.certificate import Certificate, certify, gap_scale
+from splinear.shallow._correct import correct
+from splinear.shallow._descend import descend
+from splinear.shallow._merge import merge
+from splinear.shallow._problem import Neurons, Problem
+from splinear.shallow.search import Found, price
+
+Array = NDArray[np.float64]
+
+#: Violations below this share of alpha are rounding.
+ROUNDING = 1e-10
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard a solver works; what `fit_network` and paths choose.
+
+    Attributes
+    ----------
+    few, many : int
+        Starts of a pricing in a round, and before the gap is believed.
+    ascent : int
+        Steps of each ascent.
+    slide : int
+        Iterations of the joint descent in a round.
+    add : int
+        Least number of neurons that a round may add.
+    rows : int
+        Data that a search sees at most.
+    full, full_ascent : int
+        Number of its best maxima that ascend further on all data, and their steps.
+    exact : bool
+        Whether prices are exact where that is feasible.
+    """
+
+    few: int = 48
+    many: int = 512
+    ascent: int = 60
+    slide: int = 50
+    add: int = 48
+    rows: int = 4096
+    full: int = 16
+    full_ascent: int = 6
+    exact: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Neurons in use, what they predict, and what is known about them."""
+
+    neurons: Neurons
+    F: Array
+    objective: float
+    certificate: Certificate
+    found: Found
+    violation: float
+    residual: float  # of the conditions at the neurons, relative to alpha
+
+
+class Sliding:
+    """The method behind `fit_network`, in the form that `core.iterate` runs."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        start: Neurons,
+        tol: float,
+        effort: Effort,
+        rng: np.random.Generator,
+        max_neurons: int | None = None,
+    ) -> None:
+        self._problem, self._start, self._tol = problem, start, tol
+        self._effort, self._rng, self._limit = effort, rng, max_neurons
+        self._idle = 0  # rounds for which sliding is left out
+        self._scale = scale_of(problem)
+
+    def init(self) -> State:
+        """Correct the start, so that even no round at all gives a certified point."""
+        return self._state(correct(self._problem, self._start, 1e-10))
+
+    def certify(self, state: State) -> tuple[float, Certificate]:
+        """Return what the state knows."""
+        return state.objective, state.certificate
+
+    def step(self, state: State) -> State | None:
+        """Run one round; if nothing helps, search longer before giving up."""
+        while True:
+            neurons = self._round(state)
+            if neurons is not None:
+                return self._state(neurons, state)
+            if state.found.kind == "exact" or state.found.starts >= self._effort.many:
+                return None
+            state = self.confirmed(state)
+
+    def _round(self, state: State) -> Neurons | None:
+        """From new neurons to better ones; None if the objective does not fall."""
+        grown = self._grow(state)
+        if grown is None:
+            return None
+        floor = state.objective * (1.0 - ROUNDING)
+        for neurons in (self._settle(grown, state), self._correct(grown, state)):
+            if self._problem.objective(neurons) < floor:
+                return neurons
+        return None
+
+    def finish(self, state: State) -> State:
+        """Return the state itself: `solve` confirms it."""
+        return state
+
+    def stats(self, state: State) -> dict[str, Any]:
+        """Return what is worth counting."""
+        return {
+            "n_neurons": len(state.neurons.t),
+            "violation": state.violation,
+            "kkt_residual": state.residual,
+        }
+
+    def _grow(self, state: State) -> Neurons | None:
+        """Add violated neurons with coefficients of zero, the worst first."""
+        found, old = state.found, state.neurons
+        level = self._problem.alpha * self._problem.atoms.unit_cost
+        floor = level * (1.0 + max(ROUNDING, 0.03 * state.violation))
+        new = np.flatnonzero(found.values > floor)
+        new = new[: max(self._effort.add, len(old.t) // 2)]
+        if self._limit is not None:
+            new = new[: max(0, 2 * self._limit - len(old.t))]
+        if new.size == 0:
+            return None
+        zeros = np.zeros((new.size, old.A.shape[1]))
+        return Neurons(
+            np.vstack([old.U, found.U[new]]),
+            np.concatenate([old.t, found.t[new]]),
+            np.vstack([old.A, zeros]),
+            old.S,
+        )
+
+    def _settle(self, neurons: Neurons, state: State) -> Neurons:
+        """Correct, slide while that pays, merge, and correct again."""
+        neurons = self._correct(neurons, state)
+        if self._idle == 0:
+            before = self._problem.objective(neurons)
+            slid = descend(self._problem, neurons, self._effort.slide)
+            neurons = self._correct(slid, state)
+            gained = before - self._problem.objective(neurons)
+            self._idle = 0 if gained > 0.02 * state.certificate.gap else 3
+        else:
+            self._idle -= 1
+        return self._merged(neurons, state)
+
+    def _merged(self, neurons: Neurons, state: State) -> Neurons:
+        problem = self._problem
+        F = problem.predict(neurons)
+        allowed = 1e-3 * state.certificate.gap
+        fewer = merge(problem, neurons, problem.loss.pull(problem.Y, F), allowed)
+        if len(fewer.t) < len(neurons.t):
+            neurons = self._correct(fewer, state)
+        return self._limited(neurons, state)
+
+    def _limited(self, neurons: Neurons, state: State) -> Neurons:
+        """Keep the largest neurons, if there may be no more than so many."""
+        if self._limit is None or len(neurons.t) <= self._limit:
+            return neurons
+        kept = np.argsort(-neurons.sizes, kind="stable")[: self._limit]
+        neurons = self._correct(neurons.take(np.sort(kept)), state)
+        return self._correct(
+            descend(self._problem, neurons, self._effort.slide), state
+        )
+
+    def _correct(self, neurons: Neurons, state: State) -> Neurons:
+        relative = state.certificate.relative_gap
+        return correct(self._problem, neurons, min(max(1e-13, 1e-5 * relative), 1e-8))
+
+    def _state(self, neurons: Neurons, last: State | None = None) -> State:
+        """Price the residual; a gap that shrank much must survive more starts."""
+        F = self._problem.predict(neurons)
+        near, enough = neurons.U, self._tol
+        if last is not None:
+            near = np.vstack([near, last.found.U[: self._effort.few]])
+            enough = max(enough, 0.25 * last.certificate.relative_gap)
+        state = self._priced(neurons, F, near, self._effort.few)
+        while (
+            state.found.kind != "exact"
+            and state.certificate.relative_gap <= enough
+            and state.found.starts < self._effort.many
+        ):
+            state = self._more(state, 3 * state.found.starts)
+            if state.certificate.relative_gap > self._tol:
+                break
+        return state
+
+    def confirmed(self, state: State) -> State:
+        """Return the state with all the starts that are allowed."""
+        if state.found.kind == "exact" or state.found.starts >= self._effort.many:
+            return state
+        return self._more(state, self._effort.many)
+
+    def _more(self, state: State, starts: int) -> State:
+        starts = min(starts, self._effort.many - state.found.starts)
+        neurons = state.neurons
+        return self._priced(neurons, state.F, neurons.U, starts, state.found)
+
+    def _priced(
+        self,
+        neurons: Neurons,
+        F: Array,
+        near: Array,
+        starts: int,
+        known: Found | None = None,
+    ) -> State:
+        problem = self._problem
+        R = problem.residual(F)
+        objective = problem.objective(neurons, F)
+        found = price(problem, R, near, starts, self._effort, self._rng, known)
+        gap, violation, residual = gap_at(problem, neurons, F, R, found)
+        proof = certify(found.kind, objective, gap, self._scale, found.starts)
+        return State(neurons, F, objective, proof, found, violation, residual)
+
+
+def gap_at(
+    problem: Problem, neurons: Neurons, F: Array, R: Array, found: Found
+) -> tuple[float, float, float]:
+    """Return the gap for the dual point s R, the violation, and the residual of KKT.
+
+    With s = min(1, level / sup |eta|) and eta_k at the neurons, the gap is
+    ``sum_i w_i slack_i(s R) + sum_k (level |a_k| - s <eta_k, a_k>)``: no term is
+    negative.
+    """
+    level = problem.alpha * problem.atoms.unit_cost
+    eta, sizes = np.zeros(neurons.A.shape), neurons.sizes
+    for rows in problem.blocks(len(neurons.t)):
+        eta += problem.features(neurons, rows).T @ (problem.w[rows, None] * R[rows])
+    norms = np.linalg.norm(eta, axis=1)
+    sup = max(found.sup, float(norms.max(initial=0.0)))
+    s = min(1.0, level / sup) if sup > 0.0 else 1.0
+    slack = problem.loss.slack(problem.Y, F, s * R)
+    terms = level * sizes - s * np.einsum("kd,kd->k", eta, neurons.A)
+    gap = float(problem.w @ slack) + float(np.maximum(terms, 0.0).sum())
+    apart = eta / level - neurons.A / np.maximum(sizes, 1e-300)[:, None]
+    residual = float(np.linalg.norm(apart, axis=1).max(initial=0.0))
+    return gap, sup / level - 1.0, residual
+
+
+def scale_of(problem: Problem) -> float:
+    """Return the denominator of the relative gap."""
+    null = null_neurons(problem)
+    zero = problem.mean_loss(np.zeros(problem.Y.shape))
+    return gap_scale(problem.mean_loss(problem.predict(null)), zero)
+
+
+def null_neurons(problem: Problem) -> Neurons:
+    """Return the best network without neurons: the skip connection alone."""
+    d, D, r = problem.X.shape[1], problem.n_outputs, problem.skip_map.shape[1]
+    none = Neurons(np.zeros((0, d)), np.zeros(0), np.zeros((0, D)), np.zeros((r, D)))
+    if problem.loss.name == "squared":
+        return replace(none, S=problem.moments(problem.Y))
+    constant = problem.loss.null_output(problem.Y, problem.w)
+    S = problem.moments(np.broadcast_to(constant, problem.Y.shape))
+    return correct(problem, replace(none, S=S))
