@@ -17,10 +17,11 @@ from splinear.shallow import ShallowNet
 
 @dataclass(frozen=True)
 class Fit:
-    """A peer's network and the wall time of its fit."""
+    """A peer's network, the wall time of its fit and the steps that it took."""
 
     net: ShallowNet
     seconds: float
+    steps: int
 
 
 def standardised(model):

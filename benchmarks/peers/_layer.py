@@ -5,6 +5,9 @@ the affine skip s (d+1,); f(x) = v . relu(W.T [x, 1]) + s . [x, 1].  By hand bec
 autograd takes about twice as long at this size.
 """
 
+import time
+from itertools import count
+
 import numpy as np
 import torch
 
@@ -65,14 +68,27 @@ def tensors(X, y, dtype):
     return torch.from_numpy(augmented(X)).to(dtype), torch.from_numpy(y).to(dtype)
 
 
-def batches(N, size, steps, seed):
-    """Yield `steps` index tensors, fresh permutations in turn; None for all rows."""
-    if size is None or size >= N:
-        yield from (None for _ in range(steps))
-        return
+def batches(N, size, seed):
+    """Yield index tensors, fresh permutations in turn; None for all rows."""
     draw, left = torch.Generator().manual_seed(seed), []
-    for _ in range(steps):
+    while True:
+        if size is None or size >= N:
+            yield None
+            continue
         if not left:
             left = list(torch.randperm(N, generator=draw).split(size))
             left = [rows for rows in left if len(rows) == size]
         yield left.pop()
+
+
+def shares(steps, budget):
+    """Yield the share that is done after each step: of the steps or of the seconds.
+
+    A schedule that follows it ends in time whichever limit comes first.
+    """
+    start = time.perf_counter()
+    for k in count(1):
+        spent = (time.perf_counter() - start) / budget
+        yield min(1.0, max(k / steps, spent))
+        if k >= steps or spent >= 1.0:
+            return

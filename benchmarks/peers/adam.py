@@ -3,7 +3,7 @@
 The objective is 1/(2N) |y - f|^2 + alpha/2 (|v|^2 + |W|^2) with free biases and skip;
 at its stationary points |v_k| = |w_k|, so that it equals the one with alpha sum |a_k|.
 Full batches up to 2,048 rows, else batches of 512; float32; the step falls from 1e-2 to
-1e-4 along a cosine.  Then L-BFGS in float64 on all rows, without neurons whose share of
+1e-4 along a cosine, of steps or of `budget` seconds if these end first.  Then L-BFGS in float64 on all rows, without neurons whose share of
 sum |a| is below 1e-7.
 """
 
@@ -15,7 +15,7 @@ import torch
 from scipy.optimize import minimize
 
 from peers import Fit
-from peers._layer import Layer, batches, tensors
+from peers._layer import Layer, batches, shares, tensors
 
 STEPS, WIDTH, POLISH = 30_000, 512, 2000
 FIRST, LAST = 1e-2, 1e-4
@@ -23,19 +23,19 @@ FULL_BATCH, BATCH = 2048, 512
 DROPPED = 1e-7
 
 
-def fit(X, y, alpha, steps=STEPS, width=WIDTH, seed=0, polish=POLISH, first=FIRST):
-    """Return the network and the seconds of both phases."""
+def fit(X, y, alpha, steps=STEPS, budget=math.inf, width=WIDTH, seed=0, polish=POLISH):
+    """Return the network, the seconds of both phases and the steps of Adam."""
     start = time.perf_counter()
     layer = Layer(X.shape[1], width)
     p = layer.start(X, y, 0.1, np.random.default_rng(seed)).float()
     # Weights that decay to subnormal numbers would make each step four times slower.
     torch.set_flush_denormal(True)
-    descend(layer, p, X, y, alpha, steps, seed, first)
+    taken = descend(layer, p, X, y, alpha, shares(steps, budget), seed)
     torch.set_flush_denormal(False)
     layer, p = without_tiny(layer, p.double())
     p = polished(layer, p, X, y, alpha, polish)
     seconds = time.perf_counter() - start
-    return Fit(layer.net(p), seconds)
+    return Fit(layer.net(p), seconds, taken)
 
 
 def decayed(layer, p):
@@ -46,21 +46,23 @@ def decayed(layer, p):
     return mask
 
 
-def descend(layer, p, X, y, alpha, steps, seed, first):
-    """Run Adam on `p` in place."""
+def descend(layer, p, X, y, alpha, schedule, seed):
+    """Run Adam on `p` in place; return the number of steps."""
     X1, y = tensors(X, y, p.dtype)
     grad, decay = torch.empty_like(p), alpha * decayed(layer, p)
     m, u = torch.zeros_like(p), torch.zeros_like(p)
     size = None if len(X) <= FULL_BATCH else BATCH
-    for k, rows in enumerate(batches(len(X), size, steps, seed), 1):
+    k, draws = 0, batches(len(X), size, seed)
+    for k, (done, rows) in enumerate(zip(schedule, draws, strict=False), 1):
         layer.loss(p, grad, *((X1, y) if rows is None else (X1[rows], y[rows])))
         grad.addcmul_(decay, p)
         m.lerp_(grad, 0.1)
         u.mul_(0.999).addcmul_(grad, grad, value=0.001)
-        share = 0.5 * (1.0 + math.cos(math.pi * k / steps))
-        step = (LAST + (first - LAST) * share) / (1.0 - 0.9**k)
+        share = 0.5 * (1.0 + math.cos(math.pi * done))
+        step = (LAST + (FIRST - LAST) * share) / (1.0 - 0.9**k)
         scale = (u / (1.0 - 0.999**k)).sqrt_().add_(1e-8)
         p.addcdiv_(m, scale, value=-step)
+    return k
 
 
 def without_tiny(layer, p):

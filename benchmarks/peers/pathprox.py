@@ -3,34 +3,36 @@
 Yang et al., arXiv 2210.03069: after each step on the loss, w_k and its bias are divided
 by |w_k| (v_k is not multiplied), then v_k is soft-thresholded at step * alpha.  Biases
 and the skip are free.  Exact zeros are pruned neurons.  Deviations: no balancing across
-layers, of which there is one; the first step is 1/L of the loss in v at the start; it
-falls tenfold after 60 % and 85 % of the steps; Nesterov's form of the momentum.
+layers, of which there is one; W steps 300 times as far as v, or it hardly moves; the first step is 1/L of the loss in v at the start; it
+falls tenfold after 60 % and 85 % of the steps (of `budget` seconds if these end first); Nesterov's form of the momentum.
 """
 
+import math
 import time
 
 import numpy as np
 import torch
 
 from peers import Fit
-from peers._layer import Layer, batches, tensors
+from peers._layer import Layer, batches, shares, tensors
 
 STEPS, WIDTH = 30_000, 512
 FULL_BATCH, BATCH = 2048, 512
 MOMENTUM, MILESTONES = 0.9, (0.6, 0.85)
+W_STEP = 300.0
 
 
-def fit(X, y, alpha, steps=STEPS, width=WIDTH, seed=0):
-    """Return the network without its zero neurons and the seconds."""
+def fit(X, y, alpha, steps=STEPS, budget=math.inf, width=WIDTH, seed=0):
+    """Return the network with its zero neurons, the seconds and the steps."""
     start = time.perf_counter()
     layer = Layer(X.shape[1], width)
     p = layer.start(X, y, 1.0, np.random.default_rng(seed)).float()
     # Unit directions from the start, small coefficients.
     layer.split(p)[1].mul_(0.01)
     torch.set_flush_denormal(True)
-    descend(layer, p, X, y, alpha, steps, seed)
+    taken = descend(layer, p, X, y, alpha, shares(steps, budget), seed)
     torch.set_flush_denormal(False)
-    return Fit(layer.net(p), time.perf_counter() - start)
+    return Fit(layer.net(p), time.perf_counter() - start, taken)
 
 
 def first_step(layer, p, X1):
@@ -39,19 +41,23 @@ def first_step(layer, p, X1):
     return float(len(X1) / torch.linalg.matrix_norm(H, ord=2) ** 2)
 
 
-def descend(layer, p, X, y, alpha, steps, seed):
-    """Run the method on `p` in place."""
+def descend(layer, p, X, y, alpha, schedule, seed):
+    """Run the method on `p` in place; return the number of steps."""
     X1, y = tensors(X, y, p.dtype)
     grad, velocity = torch.empty_like(p), torch.zeros_like(p)
-    step = first_step(layer, p, X1)
+    scale = torch.ones_like(p)
+    layer.split(scale)[0].fill_(W_STEP)
+    first = first_step(layer, p, X1)
     size = None if len(X) <= FULL_BATCH else BATCH
-    drops = {int(share * steps) for share in MILESTONES}
-    for k, rows in enumerate(batches(len(X), size, steps, seed)):
-        step *= 0.1 if k in drops else 1.0
+    taken, draws = 0, batches(len(X), size, seed)
+    for done, rows in zip(schedule, draws, strict=False):
+        step = first * 0.1 ** sum(done >= share for share in MILESTONES)
         layer.loss(p, grad, *((X1, y) if rows is None else (X1[rows], y[rows])))
         velocity.mul_(MOMENTUM).add_(grad)
-        p.add_(grad + MOMENTUM * velocity, alpha=-step)
+        p.addcmul_(scale, grad + MOMENTUM * velocity, value=-step)
         prox(layer, p, step * alpha)
+        taken += 1
+    return taken
 
 
 def prox(layer, p, level):

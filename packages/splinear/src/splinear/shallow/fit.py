@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from splinear.core.checks import check_scalar
 from splinear.core.iterate import iterate
@@ -15,6 +14,7 @@ from splinear.core.progress import Progress, progress_for
 from splinear.core.random import generator
 from splinear.core.result import Result
 from splinear.core.status import Status
+from splinear.core.threads import one_blas_thread
 from splinear.shallow._fit_checks import check_coupling, check_start, read_data
 from splinear.shallow._outputs import each_output
 from splinear.shallow._problem import Neurons, Problem
@@ -77,7 +77,7 @@ def network_alpha_max(
 def alpha_max_of(task: Task, effort: Effort, rng: np.random.Generator) -> float:
     """Return the alpha of the user above which there is no neuron."""
     problem, null = task.problem, null_neurons(task.problem)
-    with _threads(problem):
+    with threads_for(problem):
         R = problem.residual(problem.predict(null))
         found = price(problem, R, null.U, effort.many, effort, rng)
     top = float(found.values.max(initial=0.0))
@@ -261,7 +261,7 @@ def solve(
     max_neurons: int | None = None,
 ) -> Result[ShallowNet]:
     """Run the solver on a task; values come back in the units of the user."""
-    with _threads(task.problem):
+    with threads_for(task.problem):
         start = null_neurons(task.problem) if start is None else start
         method = Sliding(task.problem, start, tol, effort, rng, max_neurons)
         found = iterate(method, tol=tol, max_iter=max_iter, progress=progress)
@@ -298,7 +298,7 @@ def _effort(problem: Problem, certificate: str, n_starts: int) -> Effort:
     return Effort(few=min(48, many), many=many, exact=exact)
 
 
-def _threads(problem: Problem) -> Any:
+def threads_for(problem: Problem) -> Any:
     """One BLAS thread for small data: more of them only get in each other's way."""
     small = problem.X.size <= ONE_THREAD
-    return threadpool_limits(1, user_api="blas") if small else nullcontext()
+    return one_blas_thread() if small else nullcontext()

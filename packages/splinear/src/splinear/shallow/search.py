@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from splinear.core.certificate import Kind
+from splinear.core.threads import one_blas_thread
 from splinear.shallow import _search_kernels as kernels
 from splinear.shallow._problem import Problem, replace_rows
 from splinear.shallow._smooth_search import ascend_smooth
@@ -121,7 +121,7 @@ def _ascend(problem: Problem, p: Array, U: Array, steps: int, size: float) -> Ma
 
 def _steps(problem: Problem, p: Array, U: Array, steps: int) -> tuple[Array, Array]:
     X, reach = problem.X, problem.reach
-    with threadpool_limits(1, user_api="blas"):  # the starts fill all cores
+    with one_blas_thread():  # the starts fill all cores
         if p.shape[1] == 1:
             flat = np.ascontiguousarray(p[:, 0])
             eta, pivots = kernels.ascend_all(X, flat, U, reach, steps, 1e-12)

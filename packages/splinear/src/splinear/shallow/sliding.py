@@ -40,6 +40,8 @@ class Effort:
         Iterations of the joint descent in a round.
     add : int
         Least number of neurons that a round may add.
+    merge : float
+        Share of the gap that summing two neurons may cost.
     rows : int
         Data that a search sees at most.
     full, full_ascent : int
@@ -53,6 +55,7 @@ class Effort:
     ascent: int = 60
     slide: int = 50
     add: int = 48
+    merge: float = 1e-3
     rows: int = 4096
     full: int = 16
     full_ascent: int = 6
@@ -165,7 +168,7 @@ class Sliding:
     def _merged(self, neurons: Neurons, state: State) -> Neurons:
         problem = self._problem
         F = problem.predict(neurons)
-        allowed = 1e-3 * state.certificate.gap
+        allowed = self._effort.merge * state.certificate.gap
         fewer = merge(problem, neurons, problem.loss.pull(problem.Y, F), allowed)
         if len(fewer.t) < len(neurons.t):
             neurons = self._correct(fewer, state)
@@ -202,6 +205,13 @@ class Sliding:
             if state.certificate.relative_gap > self._tol:
                 break
         return state
+
+    def rough_step(self, neurons: Neurons) -> Neurons | None:
+        """Run one round, priced by new starts alone; None if nothing is violated."""
+        F = self._problem.predict(neurons)
+        state = self._priced(neurons, F, neurons.U[:0], self._effort.few)
+        grown = self._grow(state)
+        return self._settle(neurons if grown is None else grown, state)
 
     def confirmed(self, state: State) -> State:
         """Return the state with all the starts that are allowed."""
@@ -257,13 +267,21 @@ def gap_at(
 
 def scale_of(problem: Problem) -> float:
     """Return the denominator of the relative gap."""
-    null = null_neurons(problem)
-    zero = problem.mean_loss(np.zeros(problem.Y.shape))
-    return gap_scale(problem.mean_loss(problem.predict(null)), zero)
+    if "scale" not in problem.__dict__:
+        null = problem.mean_loss(problem.predict(null_neurons(problem)))
+        zero = problem.mean_loss(np.zeros(problem.Y.shape))
+        problem.__dict__["scale"] = gap_scale(null, zero)
+    return problem.__dict__["scale"]
 
 
 def null_neurons(problem: Problem) -> Neurons:
     """Return the best network without neurons: the skip connection alone."""
+    if "null" not in problem.__dict__:
+        problem.__dict__["null"] = _null_neurons(problem)
+    return problem.__dict__["null"]
+
+
+def _null_neurons(problem: Problem) -> Neurons:
     d, D, r = problem.X.shape[1], problem.n_outputs, problem.skip_map.shape[1]
     none = Neurons(np.zeros((0, d)), np.zeros(0), np.zeros((0, D)), np.zeros((r, D)))
     if problem.loss.name == "squared":
