@@ -3,8 +3,9 @@
 Yang et al., arXiv 2210.03069: after each step on the loss, w_k and its bias are divided
 by |w_k| (v_k is not multiplied), then v_k is soft-thresholded at step * alpha.  Biases
 and the skip are free.  Exact zeros are pruned neurons.  Deviations: no balancing across
-layers, of which there is one; W steps 300 times as far as v, or it hardly moves; the first step is 1/L of the loss in v at the start; it
-falls tenfold after 60 % and 85 % of the steps (of `budget` seconds if these end first); Nesterov's form of the momentum.
+layers, of which there is one; the first step is 1/L of the loss in v at the start, and
+300 times that for W, which would hardly move otherwise; it falls tenfold after 60 % and
+85 % of the steps (of `budget` seconds if these end first); Nesterov's momentum.
 """
 
 import math

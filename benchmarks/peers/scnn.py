@@ -30,10 +30,9 @@ from peers import Fit
 from peers._layer import augmented
 from splinear.shallow import ShallowNet
 
-STEPS, TRIAL = 10_000, 10
+STEPS, TRIAL = 10_000, 30
 #: Gates times rows, to which time is proportional, and how few or many gates at all.
 ENTRIES, FEWEST, MOST = 200_000, 100, 500
-SCALE = 1.0
 
 
 def fit(X, y, alpha, budget=math.inf, gates=None, seed=0, steps=STEPS):
@@ -62,7 +61,7 @@ def run(X, y, alpha, B, G, steps):
     X1 = augmented(X)
     rest = y - X1 @ np.linalg.lstsq(X1, y, rcond=None)[0]
     X1[:, -1] = B
-    unit = float(np.sqrt(np.mean(rest * rest))) / SCALE
+    unit = float(np.sqrt(np.mean(rest * rest)))
     model = ConvexReLU(G)
     model, _ = optimize_model(
         model,

@@ -14,6 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
+    from splinear.shallow import ShallowNet as ShallowNet
+    from splinear.shallow import ShallowNetClassifier as ShallowNetClassifier
+    from splinear.shallow import ShallowNetClassifierCV as ShallowNetClassifierCV
+    from splinear.shallow import ShallowNetRegressor as ShallowNetRegressor
+    from splinear.shallow import ShallowNetRegressorCV as ShallowNetRegressorCV
+    from splinear.shallow import fit_network as fit_network
     from splinear.univariate import AdaptiveSplineClassifier as AdaptiveSplineClassifier
     from splinear.univariate import AdaptiveSplineRegressor as AdaptiveSplineRegressor
     from splinear.univariate import (
@@ -32,7 +38,13 @@ _HOME = {
     "AdaptiveSplineClassifier": "splinear.univariate",
     "AdaptiveSplineRegressor": "splinear.univariate",
     "AdaptiveSplineRegressorCV": "splinear.univariate",
+    "ShallowNet": "splinear.shallow",
+    "ShallowNetClassifier": "splinear.shallow",
+    "ShallowNetClassifierCV": "splinear.shallow",
+    "ShallowNetRegressor": "splinear.shallow",
+    "ShallowNetRegressorCV": "splinear.shallow",
     "Spline": "splinear.univariate",
+    "fit_network": "splinear.shallow",
     "fit_path": "splinear.univariate",
     "fit_spline": "splinear.univariate",
     "interpolate": "splinear.univariate",

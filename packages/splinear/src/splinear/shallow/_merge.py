@@ -54,9 +54,7 @@ def merge(problem: Problem, neurons: Neurons, R: Array, allowed: float) -> Neuro
         W[i], b[i], Q[i], sizes[i] = V, C, q, float(np.linalg.norm(V))
         Z[:, i] += Z[:, j]
     size = sizes[live, None]
-    return Neurons(
-        W[live] / size, b[live] / size[:, 0], Q[live] * size, neurons.S
-    )
+    return Neurons(W[live] / size, b[live] / size[:, 0], Q[live] * size, neurons.S)
 
 
 def _pairs(U: Array, Q: Array) -> list[tuple[int, int]]:

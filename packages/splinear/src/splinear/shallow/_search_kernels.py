@@ -154,7 +154,9 @@ def ascent_direction(X, p, u, a, j, sign, reach, g, columns):
         if a[i] > ON_PLANE * reach:
             for c in range(d):
                 g[c] += sign * p[i] * (X[i, c] - X[j, c])
-        elif a[i] >= -ON_PLANE * reach and sign * p[i] < 0.0 and count < columns.shape[0]:
+        elif (
+            a[i] >= -ON_PLANE * reach and sign * p[i] < 0.0 and count < columns.shape[0]
+        ):
             along = 0.0
             for c in range(d):
                 columns[count, c] = sign * p[i] * (X[i, c] - X[j, c])

@@ -64,9 +64,7 @@ def _as_absolute(net: ShallowNet) -> ShallowNet:
     half = 0.5 * net.coef
     skip = net.skip + net.directions.T @ half
     intercept = net.intercept - net.offsets @ half
-    return ShallowNet(
-        net.directions, net.offsets, half, skip, intercept, 2, "absolute"
-    )
+    return ShallowNet(net.directions, net.offsets, half, skip, intercept, 2, "absolute")
 
 
 def make_task(
@@ -100,6 +98,8 @@ def make_task(
 
 def _rescaled(loss: Any, factor: float) -> Any:
     """Return the loss of targets multiplied by `factor`."""
-    return replace(loss, low=loss.low * factor, high=loss.high * factor) if (
-        loss.name == "huber"
-    ) else loss
+    return (
+        replace(loss, low=loss.low * factor, high=loss.high * factor)
+        if (loss.name == "huber")
+        else loss
+    )

@@ -70,7 +70,7 @@ def network_alpha_max(
     0.35355339
     """
     task = _task(X, y, loss, quantile, delta, activation, order, sample_weight)
-    effort = _effort(task.problem, "auto", n_starts)
+    effort = effort_for(task.problem, "auto", n_starts)
     return alpha_max_of(task, effort, generator(random_state))
 
 
@@ -188,7 +188,7 @@ def fit_network(
     progress = progress_for(verbose, "network")
     alpha = check_scalar("alpha", alpha, low=0.0, strict=True)
     task = _task(X, y, loss, quantile, delta, activation, order, sample_weight)
-    effort = _effort(task.problem, certificate, n_starts)
+    effort = effort_for(task.problem, certificate, n_starts)
     if check_coupling(output_coupling, loss) == "independent":
         return each_output(
             task.at(alpha),
@@ -243,9 +243,7 @@ def fit_network_path(
     results: list[Result[ShallowNet]] = []
     for alpha in values:
         start = results[-1].value if results else options.get("start")
-        results.append(
-            fit_network(X, y, float(alpha), **{**options, "start": start})
-        )
+        results.append(fit_network(X, y, float(alpha), **{**options, "start": start}))
     return values, results
 
 
@@ -284,7 +282,7 @@ def _task(X, y, loss, quantile, delta, activation, order, sample_weight) -> Task
     return make_task(read_data(X, y, sample_weight, loss), loss, activation, order)
 
 
-def _effort(problem: Problem, certificate: str, n_starts: int) -> Effort:
+def effort_for(problem: Problem, certificate: str, n_starts: int) -> Effort:
     if certificate not in ("auto", "heuristic"):
         raise ValueError(
             f"certificate must be 'auto' or 'heuristic'; got {certificate!r}"

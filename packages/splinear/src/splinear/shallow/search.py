@@ -68,7 +68,9 @@ def price(
         U = np.vstack([near, U])
     found = _ascents(problem, p, U, effort, rng)
     if known is not None:
-        parts = [np.concatenate(pair) for pair in zip(known[:3], found[:3], strict=True)]
+        parts = [
+            np.concatenate(pair) for pair in zip(known[:3], found[:3], strict=True)
+        ]
         starts += known.starts
         found = _distinct(*parts, problem.reach)
     return Found(*found, float(found[2].max(initial=0.0)), "heuristic", starts)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from splinear.core.random import generator
 from splinear.shallow._problem import Neurons, Problem, replace_rows
 from splinear.shallow._task import Task
 from splinear.shallow.fit import alpha_max_of, threads_for
@@ -53,25 +54,90 @@ def choose_alpha(
         Draws folds and starts.
     """
     problem = task.problem
-    with threads_for(problem):
+    alphas = path_grid(task, None, rng)
+    if alphas.size == 0:
+        return _nothing(task, "affine: no neuron would help")
+    if problem.n < 10:
+        return _without_validation(task, 2.0 * alphas[0], rng, max_neurons)
+    order = rng.permutation(problem.n)
+    folds = 5 if problem.n <= FOLDS_UP_TO else 1
+    parts = [np.sort(part) for part in np.array_split(order, 5)[:folds]]
+    curves = [
+        curve(problem, np.setdiff1d(order, test), test, alphas, max_neurons, rng)
+        for test in parts
+    ]
+    weights = [float(problem.w[test].sum()) for test in parts]
+    return chosen(task, alphas, curves, weights, max_neurons, rng)
+
+
+def path_grid(task: Task, alphas: Any, rng: np.random.Generator) -> Array:
+    """Return decreasing alphas of the problem: the user's, or 24 below alpha_max.
+
+    Parameters
+    ----------
+    task : Task
+        All rows.
+    alphas : array-like or None
+        In the units of the user.
+    rng : Generator
+        Draws starts.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is not positive.
+    """
+    if alphas is not None:
+        values = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
+        if values.size == 0 or not (np.isfinite(values).all() and values[-1] > 0.0):
+            raise ValueError(f"alphas must be finite numbers > 0; got {alphas!r}")
+        return values / task.alpha_unit
+    with threads_for(task.problem):
         top = alpha_max_of(task, replace(PATH, many=64), rng) / task.alpha_unit
-        if top <= 0.0:
-            return _nothing(task, "affine: no neuron would help")
-        if problem.n < 10:
-            return _without_validation(task, top, rng, max_neurons)
-        alphas = top * RATIOS
-        errors = _validated(problem, alphas, max_neurons, rng)
-        best = int(np.argmin(errors))
-        start = null_neurons(problem)
+    return top * RATIOS if top > 0.0 else np.zeros(0)
+
+
+def chosen(
+    task: Task,
+    alphas: Array,
+    curves: list[Array],
+    weights: list[float],
+    max_neurons: int | None,
+    rng: np.random.Generator,
+) -> Choice:
+    """Average the curves, take the best alpha, and follow the path on all rows.
+
+    Parameters
+    ----------
+    task : Task
+        All rows.
+    alphas : (n,) array, decreasing
+        In the units of the problem.
+    curves : list of arrays
+        Held-out losses of each fold, as far as its path went.
+    weights : list of float
+        Of the folds.
+    max_neurons : int, optional
+        Paths end before they exceed it.
+    rng : Generator
+        Draws starts.
+    """
+    shortest = min((len(errors) for errors in curves), default=0)
+    if shortest == 0:
+        return _nothing(task, "affine: no neuron would help")
+    table = np.array([errors[:shortest] for errors in curves])
+    errors = np.average(table, axis=0, weights=weights)
+    best, start = int(np.argmin(errors)), null_neurons(task.problem)
+    with threads_for(task.problem):
         for alpha in alphas[: best + 1]:
-            start = _follow(problem.at(alpha), start, max_neurons, rng)
-    how = "cross-validation" if problem.n <= FOLDS_UP_TO else "hold-out"
-    if best == len(RATIOS) - 1:
+            start = _follow(task.problem.at(alpha), start, max_neurons, rng)
+    how = "cross-validation" if len(curves) > 1 else "hold-out"
+    if best == len(alphas) - 1:
         how += ", the smallest alpha tried"
     unit = task.alpha_unit
-    shown = alphas[: len(errors)] * unit
-    alpha = float(shown[best])
-    return Choice(alpha, top * unit, start, shown, errors * task.unit, how)
+    top = float(alphas[0] / RATIOS[0]) * unit
+    shown = alphas[:shortest] * unit
+    return Choice(float(shown[best]), top, start, shown, errors * task.unit, how)
 
 
 def _nothing(task: Task, how: str) -> Choice:
@@ -85,47 +151,48 @@ def _without_validation(
 ) -> Choice:
     """Take a tenth of alpha_max: of fewer than ten rows none can be held out."""
     alpha, none = 0.1 * top, np.zeros(0)
-    start = _follow(task.problem.at(alpha), null_neurons(task.problem), max_neurons, rng)
+    start = _follow(
+        task.problem.at(alpha), null_neurons(task.problem), max_neurons, rng
+    )
     how = "a tenth of alpha_max: too few rows to hold any out"
     unit = task.alpha_unit
     return Choice(alpha * unit, top * unit, start, none, none, how)
 
 
-def _validated(
-    problem: Problem, alphas: Array, max_neurons: int | None, rng: np.random.Generator
-) -> Array:
-    """Return the mean validated loss of each alpha, up to where all paths got."""
-    order = rng.permutation(problem.n)
-    folds = 5 if problem.n <= FOLDS_UP_TO else 1
-    parts = np.array_split(order, 5)[:folds]
-    curves, weights = [], []
-    for part in parts:
-        train = np.sort(np.setdiff1d(order, part, assume_unique=True))
-        test = np.sort(part)
-        curves.append(_curve(problem, train, test, alphas, max_neurons, rng))
-        weights.append(float(problem.w[test].sum()))
-    shortest = min(len(curve) for curve in curves)
-    table = np.array([curve[:shortest] for curve in curves])
-    return np.average(table, axis=0, weights=weights)
-
-
-def _curve(
+def curve(
     problem: Problem,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     alphas: Array,
     max_neurons: int | None,
-    rng: np.random.Generator,
+    rng: Any,
 ) -> Array:
+    """Return the losses on `test` along a path on `train`, until they rise.
+
+    Parameters
+    ----------
+    problem : Problem
+        All rows.
+    train, test : int arrays
+        Rows.
+    alphas : (n,) array, decreasing
+        In the units of the problem.
+    max_neurons : int, optional
+        The path ends before it exceeds it.
+    rng : int or Generator
+        Draws starts.
+    """
+    rng = generator(rng)
     part, held = replace_rows(problem, train), replace_rows(problem, test)
     held.__dict__["skip_map"] = part.skip_map
-    neurons, errors = null_neurons(part), []
-    for alpha in alphas:
-        neurons = _follow(part.at(alpha), neurons, max_neurons, rng)
-        errors.append(held.mean_loss(held.predict(neurons)))
-        full = max_neurons is not None and len(neurons.t) >= max_neurons
-        if full or len(errors) - 1 - int(np.argmin(errors)) >= PATIENCE:
-            break
+    with threads_for(part):
+        neurons, errors = null_neurons(part), []
+        for alpha in alphas:
+            neurons = _follow(part.at(alpha), neurons, max_neurons, rng)
+            errors.append(held.mean_loss(held.predict(neurons)))
+            full = max_neurons is not None and len(neurons.t) >= max_neurons
+            if full or len(errors) - 1 - int(np.argmin(errors)) >= PATIENCE:
+                break
     return np.array(errors)
 
 

@@ -180,9 +180,7 @@ class Sliding:
             return neurons
         kept = np.argsort(-neurons.sizes, kind="stable")[: self._limit]
         neurons = self._correct(neurons.take(np.sort(kept)), state)
-        return self._correct(
-            descend(self._problem, neurons, self._effort.slide), state
-        )
+        return self._correct(descend(self._problem, neurons, self._effort.slide), state)
 
     def _correct(self, neurons: Neurons, state: State) -> Neurons:
         relative = state.certificate.relative_gap

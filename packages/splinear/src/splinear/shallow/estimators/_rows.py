@@ -1,0 +1,92 @@
+"""From tables to rows of a fit: checks, duplicates, and the scaling of the columns."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+Array = NDArray[np.float64]
+
+#: Rows up to which equal rows become one of their total weight.
+MERGED_UP_TO = 20_000
+
+
+class Frame(NamedTuple):
+    """Where the columns were moved and by what they were divided."""
+
+    center: Array  # (d,)
+    scale: Array  # (d,)
+
+
+def read_table(estimator: Any, X: Any, reset: bool) -> Array:
+    """Check X; a missing or infinite entry is named with its column."""
+    X = validate_data(
+        estimator, X, reset=reset, dtype=np.float64, ensure_all_finite=False
+    )
+    bad = ~np.isfinite(X)
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        names = getattr(estimator, "feature_names_in_", None)
+        name = f"column {column}" if names is None else f"column {names[column]!r}"
+        what = "NaN" if np.isnan(X[row, column]) else "infinity"
+        raise ValueError(
+            f"Input X contains {what}: first in {name}, row {row} ({int(bad.sum())} "
+            "such entries): impute or drop them first"
+        )
+    return X
+
+
+def read_weights(sample_weight: Any, X: Array) -> Array | None:
+    """Check weights: finite, not negative, positive somewhere."""
+    if sample_weight is None:
+        return None
+    w = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not w.max(initial=0.0) > 0.0:
+        raise ValueError("sample_weight must be positive somewhere; got all zeros")
+    return w
+
+
+def merged(X: Array, Y: Array, w: Array | None) -> tuple[Array, Array, Array]:
+    """Drop rows of weight zero and join equal rows, in an order of their own.
+
+    A weight of two is then the same as a row given twice, folds included.
+    """
+    w = np.ones(len(X)) if w is None else w
+    kept = w > 0.0
+    X, Y, w = X[kept], Y[kept], w[kept]
+    if len(X) > MERGED_UP_TO:
+        return X, Y, w
+    rows, which = np.unique(np.column_stack([X, Y]), axis=0, return_inverse=True)
+    total = np.bincount(which.ravel(), weights=w, minlength=len(rows))
+    return rows[:, : X.shape[1]], rows[:, X.shape[1] :], total
+
+
+def frame_of(X: Array, w: Array, scaling: Any) -> Frame:
+    """Return means and scales of the columns; a constant column keeps its unit.
+
+    Raises
+    ------
+    ValueError
+        If `scaling` is neither a known name nor d positive numbers.
+    """
+    d = X.shape[1]
+    center = np.average(X, axis=0, weights=w)
+    if isinstance(scaling, str) and scaling == "none":
+        return Frame(center, np.ones(d))
+    if isinstance(scaling, str) and scaling == "standard":
+        spread = np.sqrt(np.average((X - center) ** 2, axis=0, weights=w))
+        noise = 1e-13 * np.abs(X).max(axis=0, initial=0.0)
+        return Frame(center, np.where(spread > noise, spread, 1.0))
+    scale = None if isinstance(scaling, str) else np.asarray(scaling, dtype=np.float64)
+    if (
+        scale is None
+        or scale.shape != (d,)
+        or not np.all(np.isfinite(scale) & (scale > 0))
+    ):
+        raise ValueError(
+            f"scaling must be 'standard', 'none' or {d} positive numbers; got {scaling!r}"
+        )
+    return Frame(center, scale)
