@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from splinear.core.certificate import Certificate
+from splinear.core.certificate import Certificate, Kind
 from splinear.core.result import Result
 from splinear.core.status import Status
 from splinear.shallow._task import Task
@@ -57,8 +57,8 @@ def _worst(statuses: list[Status]) -> Status:
 
 def _sum(proofs: list[Certificate]) -> Certificate:
     """Gaps and bounds add up; the kind is the weakest one."""
-    kinds = ("exact", "bounded", "heuristic")
-    kind = max((proof.kind for proof in proofs), key=kinds.index)
+    kinds: tuple[Kind, ...] = ("exact", "bounded", "heuristic")
+    kind = kinds[max(kinds.index(proof.kind) for proof in proofs)]
     return Certificate(
         kind,
         sum(proof.gap for proof in proofs),

@@ -56,6 +56,7 @@ class Problem:
     loss: Any
     alpha: float
     atoms: AtomFamily
+    truth: Any = None  # the loss that `loss` smooths, if it does
 
     @property
     def n(self) -> int:
@@ -75,13 +76,23 @@ class Problem:
                 other.__dict__[name] = self.__dict__[name]
         return other
 
+    def sharper(self) -> "Problem | None":
+        """Return the problem with a quarter of the smoothing; None where that ends."""
+        if self.truth is None or self.loss.width < 1e-6:
+            return None
+        other = self.at(self.alpha)
+        object.__setattr__(other, "loss", self.truth.smoothed(0.25 * self.loss.width))
+        other.__dict__.pop("null", None)
+        return other
+
     @cached_property
     def skip_map(self) -> Array:
         """T (q, r): columns of ``[1, monomials] T`` are orthonormal under w."""
         R = np.zeros((0, 0))
         for rows in blocks(self.n, 64):
             B = np.sqrt(self.w[rows])[:, None] * self.monomials(rows)
-            R = np.linalg.qr(np.vstack([R, B]) if R.size else B, mode="r")
+            stack = np.vstack([R, B]) if R.size else B
+            R = np.asarray(np.linalg.qr(stack, mode="r"))
         _, sizes, right = np.linalg.svd(R)
         keep = sizes > max(R.shape) * 4e-15 * sizes[0]
         return right[: sizes.size][keep].T / sizes[keep]
@@ -132,6 +143,13 @@ class Problem:
         F = self.predict(neurons) if F is None else F
         penalty = self.alpha * self.atoms.unit_cost * float(neurons.sizes.sum())
         return self.mean_loss(F) + penalty
+
+    def true_objective(self, neurons: Neurons, F: Array) -> float:
+        """Mean loss, without smoothing, and penalty."""
+        value = self.objective(neurons, F)
+        if self.truth is None:
+            return value
+        return value + float(self.w @ self.truth.value(self.Y, F)) - self.mean_loss(F)
 
     def residual(self, F: Array) -> Array:
         """Dual rows: pulls orthogonal to the skip connection, inside the domain."""

@@ -193,7 +193,7 @@ def ascend(X, p, u, reach, max_iter, rtol):
         for i in range(n):  # what lies on the plane and is kept there is no crossing
             if abs(a[i]) <= ON_PLANE * reach and abs(b[i]) <= ON_PLANE * reach:
                 a[i], b[i] = 0.0, 0.0
-        size, tangent = best_tangent(a, b, p)
+        _, tangent = best_tangent(a, b, p)
         new = (u + tangent * v) / np.sqrt(1.0 + tangent * tangent)
         new /= np.sqrt(np.dot(new, new))
         z_new = X @ new

@@ -85,13 +85,16 @@ def make_task(
         out_scale = float(np.sqrt(np.max(data.w @ (Y * Y), initial=0.0)))
         out_scale = out_scale if out_scale > 0.0 else 1.0
         Y = Y / out_scale
+    loss = _rescaled(loss, 1.0 / out_scale)
+    smooth = loss.smoothed(0.1)
     problem = Problem(
         np.ascontiguousarray(X),
         np.ascontiguousarray(Y),
         data.w,
-        _rescaled(loss, 1.0 / out_scale),
+        smooth,
         1.0,
         inner,
+        None if smooth is loss else loss,
     )
     return Task(problem, atoms, center, scale, out_center, out_scale)
 

@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 
 #: Seconds that one exact pricing may take.
 EXACT_SECONDS = 2.0
+#: Largest |eta| that is rounding, in the units of a task.
+NOISE = 1e-12
 #: Rows times columns up to which BLAS works on one thread: more only get in the way.
 ONE_THREAD = 200_000
 
@@ -44,7 +46,7 @@ def network_alpha_max(
     activation: str | AtomFamily = "relu",
     order: int | None = None,
     sample_weight: Any = None,
-    n_starts: int = 512,
+    n_starts: int = 1024,
     random_state: Any = 0,
 ) -> float:
     """Return the least alpha at which the best network has no neuron.
@@ -81,9 +83,8 @@ def alpha_max_of(task: Task, effort: Effort, rng: np.random.Generator) -> float:
         R = problem.residual(problem.predict(null))
         found = price(problem, R, null.U, effort.many, effort, rng)
     top = float(found.values.max(initial=0.0))
-    # Rounding of residuals is no violation: data that are affine have none.
-    noise = 1e-12 * float(np.sqrt(problem.w @ np.sum(R * R, axis=1)))
-    return task.alpha_unit * top / problem.atoms.unit_cost if top > noise else 0.0
+    # In the units of a task targets are of size one: less is rounding.
+    return task.alpha_unit * top / problem.atoms.unit_cost if top > NOISE else 0.0
 
 
 def fit_network(
@@ -101,7 +102,7 @@ def fit_network(
     start: ShallowNet | None = None,
     max_neurons: int | None = None,
     certificate: str = "auto",
-    n_starts: int = 512,
+    n_starts: int = 1024,
     tol: float = 1e-6,
     max_iter: int = 100,
     random_state: Any = 0,
@@ -283,6 +284,22 @@ def _task(X, y, loss, quantile, delta, activation, order, sample_weight) -> Task
 
 
 def effort_for(problem: Problem, certificate: str, n_starts: int) -> Effort:
+    """Return how hard to work: exactly where that takes seconds and is allowed.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data.
+    certificate : {"auto", "heuristic"}
+        As in `fit_network`.
+    n_starts : int, >= 1
+        Starts before a gap is believed.
+
+    Raises
+    ------
+    ValueError
+        If `certificate` is unknown.
+    """
     if certificate not in ("auto", "heuristic"):
         raise ValueError(
             f"certificate must be 'auto' or 'heuristic'; got {certificate!r}"

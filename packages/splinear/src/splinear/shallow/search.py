@@ -68,12 +68,13 @@ def price(
         U = np.vstack([near, U])
     found = _ascents(problem, p, U, effort, rng)
     if known is not None:
-        parts = [
-            np.concatenate(pair) for pair in zip(known[:3], found[:3], strict=True)
-        ]
+        directions = np.vstack([known.U, found[0]])
+        offsets = np.concatenate([known.t, found[1]])
+        values = np.concatenate([known.values, found[2]])
         starts += known.starts
-        found = _distinct(*parts, problem.reach)
-    return Found(*found, float(found[2].max(initial=0.0)), "heuristic", starts)
+        found = _distinct(directions, offsets, values, problem.reach)
+    U, t, values = found
+    return Found(U, t, values, float(values.max(initial=0.0)), "heuristic", starts)
 
 
 def draw_starts(X: Array, count: int, rng: np.random.Generator) -> Array:

@@ -71,6 +71,8 @@ class State:
     objective: float
     certificate: Certificate
     found: Found
+    value: float  # the objective, of the smoothed loss if it is one
+    smooth_gap: float
     violation: float
     residual: float  # of the conditions at the neurons, relative to alpha
 
@@ -103,19 +105,29 @@ class Sliding:
     def step(self, state: State) -> State | None:
         """Run one round; if nothing helps, search longer before giving up."""
         while True:
+            if state.smooth_gap < 0.3 * state.certificate.gap:
+                return self._sharper(state)
             neurons = self._round(state)
             if neurons is not None:
                 return self._state(neurons, state)
             if state.found.kind == "exact" or state.found.starts >= self._effort.many:
-                return None
+                return self._sharper(state)
             state = self.confirmed(state)
+
+    def _sharper(self, state: State) -> State | None:
+        """Go on with less smoothing of the loss, if it is smoothed."""
+        problem = self._problem.sharper()
+        if problem is None:
+            return None
+        self._problem, self._idle = problem, 0
+        return self._state(self._correct(state.neurons, state), state)
 
     def _round(self, state: State) -> Neurons | None:
         """From new neurons to better ones; None if the objective does not fall."""
         grown = self._grow(state)
         if grown is None:
             return None
-        floor = state.objective * (1.0 - ROUNDING)
+        floor = state.value * (1.0 - ROUNDING)
         for neurons in (self._settle(grown, state), self._correct(grown, state)):
             if self._problem.objective(neurons) < floor:
                 return neurons
@@ -232,11 +244,14 @@ class Sliding:
     ) -> State:
         problem = self._problem
         R = problem.residual(F)
-        objective = problem.objective(neurons, F)
+        value, truth = problem.objective(neurons, F), problem.true_objective(neurons, F)
         found = price(problem, R, near, starts, self._effort, self._rng, known)
-        gap, violation, residual = gap_at(problem, neurons, F, R, found)
-        proof = certify(found.kind, objective, gap, self._scale, found.starts)
-        return State(neurons, F, objective, proof, found, violation, residual)
+        smooth, violation, residual = gap_at(problem, neurons, F, R, found)
+        gap = smooth + truth - value
+        proof = certify(found.kind, truth, gap, self._scale, found.starts)
+        return State(
+            neurons, F, truth, proof, found, value, smooth, violation, residual
+        )
 
 
 def gap_at(
