@@ -37,8 +37,7 @@ RIDGE = {f"ridge d={d} N={N}": (N, d) for N in (1000, 10_000) for d in (2, 5, 20
 TASKS = [*list(RIDGE)[:3], *SMALL, *list(RIDGE)[3:], *LARGE]
 #: Rows of the large sets: the peers must end.
 ROWS = 3000
-TEACHER = 5
-SHORT = 1000
+TEACHER, SHORT = 5, 1000
 
 
 def main():
@@ -182,7 +181,7 @@ def kept(args):
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--tasks", nargs="+", default=TASKS, choices=TASKS)
     add("--methods", nargs="+", default=list(METHODS), choices=METHODS)

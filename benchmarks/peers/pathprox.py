@@ -56,7 +56,8 @@ def descend(layer, p, X, y, alpha, schedule, seed):
         layer.loss(p, grad, *((X1, y) if rows is None else (X1[rows], y[rows])))
         velocity.mul_(MOMENTUM).add_(grad)
         p.addcmul_(scale, grad + MOMENTUM * velocity, value=-step)
-        prox(layer, p, step * alpha)
+        # Momentum makes a constant gradient move p by step / (1 - MOMENTUM).
+        prox(layer, p, step / (1.0 - MOMENTUM) * alpha)
         taken += 1
     return taken
 

@@ -5,6 +5,39 @@ conversions that need them.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the same names for type checkers and editors
+    from splinear.shallow.atoms import Absolute as Absolute
+    from splinear.shallow.atoms import AtomFamily as AtomFamily
+    from splinear.shallow.atoms import Relu as Relu
+    from splinear.shallow.atoms import TruncatedPower as TruncatedPower
+    from splinear.shallow.canonical import canonicalise as canonicalise
+    from splinear.shallow.convert_onnx import from_onnx as from_onnx
+    from splinear.shallow.convert_onnx import to_onnx as to_onnx
+    from splinear.shallow.convert_sklearn import from_sklearn as from_sklearn
+    from splinear.shallow.convert_torch import from_torch as from_torch
+    from splinear.shallow.convert_torch import to_torch as to_torch
+    from splinear.shallow.domain import Ball as Ball
+    from splinear.shallow.domain import Box as Box
+    from splinear.shallow.estimators import ShallowNetClassifier as ShallowNetClassifier
+    from splinear.shallow.estimators import (
+        ShallowNetClassifierCV as ShallowNetClassifierCV,
+    )
+    from splinear.shallow.estimators import ShallowNetRegressor as ShallowNetRegressor
+    from splinear.shallow.estimators import (
+        ShallowNetRegressorCV as ShallowNetRegressorCV,
+    )
+    from splinear.shallow.fit import fit_network as fit_network
+    from splinear.shallow.fit import fit_network_path as fit_network_path
+    from splinear.shallow.fit import network_alpha_max as network_alpha_max
+    from splinear.shallow.net import ShallowNet as ShallowNet
+    from splinear.shallow.net_file import load_net as load_net
+    from splinear.shallow.net_file import save_net as save_net
+    from splinear.shallow.norms import path_norm as path_norm
+    from splinear.shallow.norms import radon_tv_gaussian as radon_tv_gaussian
+    from splinear.shallow.norms import variation_norm as variation_norm
+    from splinear.shallow.printout import describe as describe
 
 # Public name -> the module that defines it.
 _HOME = {

@@ -5,8 +5,6 @@ skip connection. Other losses are fitted by a sequence of those: curvature of th
 as weights, the step shortened until the objective falls (proximal Newton).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -9,8 +9,6 @@ References
 .. [1] Parhi and Nowak, JMLR 22(43), 2021, Thm. 8.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize

@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 #: Entries of a block of activations: 512 KiB.
 _BLOCK = 2**16
+#: Numbers of a basis of the skip connection that are kept from pass to pass.
+KEPT = 2**20
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Problem:
     def at(self, alpha: float) -> "Problem":
         """Return the problem with another alpha, keeping what was computed."""
         other = replace(self, alpha=alpha)
-        for name in ("skip_map", "reach", "null", "scale"):
+        for name in ("skip_map", "_whole_basis", "reach", "null", "scale"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -102,8 +104,17 @@ class Problem:
         table = polynomial.design(self.X[rows], self.atoms.skip_degree)
         return np.column_stack([np.ones(len(table)), table])
 
+    @cached_property
+    def _whole_basis(self) -> Array | None:
+        """All rows of b where that is small: every pass needs them."""
+        if self.n * self.skip_map.shape[1] > KEPT:
+            return None
+        return self.monomials(slice(None)) @ self.skip_map
+
     def basis(self, rows: slice) -> Array:
         """Columns b of the skip connection, (n, r)."""
+        if self._whole_basis is not None:
+            return self._whole_basis[rows]
         T = self.skip_map
         if self.atoms.skip_degree == 1:
             return self.X[rows] @ T[1:] + T[0]

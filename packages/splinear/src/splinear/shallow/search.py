@@ -64,9 +64,8 @@ def price(
         values, bound = exact.values * size, exact.bound * size
         return Found(exact.directions, exact.offsets, values, bound, "exact", 0)
     U = draw_starts(problem.X, starts, rng)
-    if known is None:
-        U = np.vstack([near, U])
-    found = _ascents(problem, p, U, effort, rng)
+    near = near if known is None else near[:0]
+    found = _ascents(problem, p, U, near, effort, rng)
     if known is not None:
         directions = np.vstack([known.U, found[0]])
         offsets = np.concatenate([known.t, found[1]])
@@ -92,9 +91,20 @@ def draw_starts(X: Array, count: int, rng: np.random.Generator) -> Array:
 
 
 def _ascents(
-    problem: Problem, p: Array, U: Array, effort: Any, rng: np.random.Generator
+    problem: Problem,
+    p: Array,
+    U: Array,
+    near: Array,
+    effort: Any,
+    rng: np.random.Generator,
 ) -> Maxima:
-    """Ascend on a sample of the rows, then from the best on all of them."""
+    """Ascend on a sample of the rows, then from the best on all of them.
+
+    What is near a maximum already ascends on all rows at once: on the sample it would
+    take the places of new maxima.
+    """
+    if problem.n <= effort.rows or problem.atoms.order > 2:
+        U = np.vstack([near, U])
     if problem.atoms.order > 2:
         return _distinct(*ascend_smooth(problem, p, U, effort, rng), problem.reach)
     size = problem.atoms.unit_cost
@@ -105,7 +115,7 @@ def _ascents(
     q = (problem.n / effort.rows) * p[rows]
     q -= part.w[:, None] * part.expand(part.moments(q / part.w[:, None]))
     best = _distinct(*_ascend(part, q, U, effort.ascent, size), problem.reach)
-    top = best[0][: effort.full]
+    top = np.vstack([best[0][: effort.full], near[: 2 * effort.full]])
     return _distinct(*_ascend(problem, p, top, effort.full_ascent, size), problem.reach)
 
 

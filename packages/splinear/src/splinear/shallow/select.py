@@ -23,7 +23,7 @@ PATIENCE = 4
 #: What a path spends on an alpha: rounds, and the effort of each.
 ROUNDS = 2
 PATH = Effort(
-    few=24, many=24, ascent=20, slide=50, add=16, merge=0.1, rows=1024, full=16
+    few=16, many=16, ascent=12, slide=30, add=16, merge=0.1, rows=1024, full=16
 )
 
 
@@ -33,7 +33,7 @@ class Choice:
 
     alpha: float
     alpha_max: float
-    start: Neurons
+    start: Neurons | None  # None: from the skip connection
     alphas: Array  # (n,) decreasing, as far as they were validated
     errors: Array  # (n,) mean loss on held-out rows
     how: str

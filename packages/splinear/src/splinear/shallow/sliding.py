@@ -128,10 +128,15 @@ class Sliding:
         if grown is None:
             return None
         floor = state.value * (1.0 - ROUNDING)
-        for neurons in (self._settle(grown, state), self._correct(grown, state)):
+        for settle in (self._settle, self._corrected):
+            neurons = settle(grown, state)
             if self._problem.objective(neurons) < floor:
                 return neurons
         return None
+
+    def _corrected(self, neurons: Neurons, state: State) -> Neurons:
+        """Correct alone: what helps where sliding is caught between data."""
+        return self._limited(self._correct(neurons, state), state)
 
     def finish(self, state: State) -> State:
         """Return the state itself: `solve` confirms it."""

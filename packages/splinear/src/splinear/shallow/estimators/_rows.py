@@ -49,19 +49,44 @@ def read_weights(sample_weight: Any, X: Array) -> Array | None:
     return w
 
 
-def merged(X: Array, Y: Array, w: Array | None) -> tuple[Array, Array, Array]:
+class Merging(NamedTuple):
+    """Rows of a fit, and which row of the user went where."""
+
+    X: Array  # (n, d)
+    Y: Array  # (n, D)
+    which: NDArray[np.intp]  # (N,)
+    given: Array  # (N,) weights of the user
+
+    def weights_of(self, rows: Any) -> Array:
+        """Return the weights of the rows of a fit that stem from some rows, (n,)."""
+        return np.bincount(self.which[rows], self.given[rows], len(self.X))
+
+
+def merging(X: Array, Y: Array, w: Array | None) -> Merging:
     """Drop rows of weight zero and join equal rows, in an order of their own.
 
     A weight of two is then the same as a row given twice, folds included.
     """
     w = np.ones(len(X)) if w is None else w
     kept = w > 0.0
-    X, Y, w = X[kept], Y[kept], w[kept]
+    which = np.zeros(len(X), dtype=np.intp)
     if len(X) > MERGED_UP_TO:
-        return X, Y, w
-    rows, which = np.unique(np.column_stack([X, Y]), axis=0, return_inverse=True)
-    total = np.bincount(which.ravel(), weights=w, minlength=len(rows))
-    return rows[:, : X.shape[1]], rows[:, X.shape[1] :], total
+        which[kept] = np.arange(kept.sum())
+        return Merging(X[kept], Y[kept], which, w)
+    table = np.column_stack([X, Y])[kept]
+    rows, which[kept] = _distinct(table)
+    return Merging(rows[:, : X.shape[1]], rows[:, X.shape[1] :], which, w)
+
+
+def merged(X: Array, Y: Array, w: Array | None) -> tuple[Array, Array, Array]:
+    """Return rows, targets and weights of `merging`."""
+    rows = merging(X, Y, w)
+    return rows.X, rows.Y, rows.weights_of(slice(None))
+
+
+def _distinct(table: Array) -> tuple[Array, NDArray[np.intp]]:
+    rows, which = np.unique(table, axis=0, return_inverse=True)
+    return rows, which.ravel()
 
 
 def frame_of(X: Array, w: Array, scaling: Any) -> Frame:

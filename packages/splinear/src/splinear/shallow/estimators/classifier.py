@@ -109,14 +109,15 @@ class ShallowNetClassifier(ClassifierMixin, NetEstimator):
         if len(X) != len(y):
             raise ValueError(f"X and y must have as many rows; got {len(X)}, {len(y)}")
         w = _rows.read_weights(sample_weight, X)
-        if w is not None:
-            X, y, w = X[w > 0.0], y[w > 0.0], w[w > 0.0]
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        # Rows of weight zero stay, so that splitters see the rows of the user.
+        used = y if w is None else y[w > 0.0]
+        self.classes_ = np.unique(used)
         if self.classes_.size < 2:
             raise ValueError(
                 "y must hold at least two classes with positive weight; got one class, "
                 f"{self.classes_.tolist()[0]!r}"
             )
+        codes = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
         Y = _softened(codes, self.classes_.size, w)
         two = self.classes_.size == 2
         self._fit_rows(

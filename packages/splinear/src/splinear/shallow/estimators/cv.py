@@ -1,41 +1,81 @@
 """Estimators that choose alpha by a cross-validation of the user's making."""
 
+from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.model_selection import check_cv
+from sklearn.base import is_classifier
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 
-from splinear.core.random import generator
+from splinear.shallow._problem import Problem
 from splinear.shallow._task import Task
+from splinear.shallow.estimators import _rows
 from splinear.shallow.estimators.classifier import ShallowNetClassifier
 from splinear.shallow.estimators.regressor import ShallowNetRegressor
 from splinear.shallow.select import Choice, chosen, curve, path_grid
 
 Array = NDArray[np.float64]
+Fold = tuple[Problem, NDArray[np.intp], NDArray[np.intp]]
 
 
 class _CrossValidated:
     """Replaces the choice of alpha: folds of `cv`, in parallel by joblib."""
 
+    def _fit_rows(self, X: Array, Y: Array, w: Array | None, loss: str) -> None:
+        """Split the rows of the user, while they still are in the user's order."""
+        self._splits = None
+        if self.cv is not None and not isinstance(self.cv, Integral):
+            folds = check_cv(self.cv)
+            rows = _rows.merging(X, Y, w)
+            self._splits = [
+                (rows.weights_of(train), rows.weights_of(test))
+                for train, test in folds.split(X, labels_of(Y))
+            ]
+        super()._fit_rows(X, Y, w, loss)
+        del self._splits
+
     def _choice(self, task: Task, rng: Any) -> Choice:
         problem = task.problem
         alphas = path_grid(task, self.alphas, rng)
-        stratify = isinstance(self, ShallowNetClassifier)
-        labels = (
-            problem.Y.argmax(axis=1) if problem.n_outputs > 1 else problem.Y[:, 0] > 0.5
-        )
-        folds = check_cv(self.cv, labels if stratify else None, classifier=stratify)
-        pairs = list(folds.split(problem.X, labels))
-        seeds = generator(rng).integers(2**31, size=len(pairs))
+        folds = self._folds(problem, rng)
+        seeds = rng.integers(2**31, size=len(folds))
         curves = Parallel(n_jobs=self.n_jobs)(
-            delayed(curve)(problem, train, test, alphas, self.max_neurons, int(seed))
-            for (train, test), seed in zip(pairs, seeds, strict=True)
+            delayed(curve)(both, train, test, alphas, self.max_neurons, int(seed))
+            for (both, train, test), seed in zip(folds, seeds, strict=True)
         )
-        weights = [float(problem.w[test].sum()) for _, test in pairs]
-        choice = chosen(task, alphas, curves, weights, self.max_neurons, rng)
-        return choice
+        weights = [float(both.w[test].sum()) for both, _, test in folds]
+        return chosen(task, alphas, curves, weights, self.max_neurons, rng)
+
+    def _folds(self, problem: Problem, rng: np.random.Generator) -> list[Fold]:
+        if self._splits is not None:
+            return [_stacked(problem, *weights) for weights in self._splits]
+        # Merged rows are sorted: folds in their order would ask for extrapolation.
+        count = 5 if self.cv is None else int(self.cv)
+        kind = StratifiedKFold if is_classifier(self) else KFold
+        folds = kind(count, shuffle=True, random_state=int(rng.integers(2**31)))
+        pairs = folds.split(problem.X, labels_of(problem.Y))
+        return [(problem, train, test) for train, test in pairs]
+
+
+def labels_of(Y: Array) -> NDArray[Any]:
+    """Return what folds are stratified by, (N,)."""
+    return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0] > 0.5
+
+
+def _stacked(problem: Problem, train: Array, test: Array) -> Fold:
+    """Stack the rows twice: a row may count in both parts, with its weights there."""
+    w = np.concatenate([train, test])
+    both = replace(
+        problem,
+        X=np.vstack([problem.X, problem.X]),
+        Y=np.vstack([problem.Y, problem.Y]),
+        w=w / w.sum(),
+    )
+    rows = np.flatnonzero(w > 0.0)
+    return both, rows[rows < problem.n], rows[rows >= problem.n]
 
 
 class ShallowNetRegressorCV(_CrossValidated, ShallowNetRegressor):
@@ -46,8 +86,9 @@ class ShallowNetRegressorCV(_CrossValidated, ShallowNetRegressor):
     alphas : (n,) array-like, optional
         Values to try; by default 24 from half of alpha_max down, ending early where
         the error rises.
-    cv : int or splitter
-        Folds, as in scikit-learn.
+    cv : int, splitter or iterable of (train, test)
+        A number shuffles distinct rows into so many folds; all else splits the rows as
+        they came.
     n_jobs : int, optional
         Folds at once, by joblib: within ``joblib.parallel_config("dask")`` they run on
         the cluster.
@@ -120,7 +161,7 @@ class ShallowNetClassifierCV(_CrossValidated, ShallowNetClassifier):
     Parameters
     ----------
     alphas, cv, n_jobs
-        As in `ShallowNetRegressorCV`; folds are stratified.
+        As in `ShallowNetRegressorCV`; the folds of a number are stratified.
     **options
         As in `ShallowNetClassifier`, without alpha.
 
