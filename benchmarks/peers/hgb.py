@@ -3,7 +3,7 @@
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV
 
-from peers import inner, standardised
+from peers import folds, inner, standardised
 
 GRID = {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [8, 31]}
 
@@ -16,7 +16,7 @@ def build(N, d, seed):
 def build_tuned(N, d, seed):
     """Return the search over step and tree size with 300 trees."""
     model = HistGradientBoostingRegressor(max_iter=300, random_state=seed)
-    return standardised(GridSearchCV(model, GRID, cv=5))
+    return standardised(GridSearchCV(model, GRID, cv=folds(seed)))
 
 
 def size(model):

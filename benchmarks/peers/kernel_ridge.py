@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import Pipeline
 
-from peers import inner, standardised
+from peers import folds, inner, standardised
 
 EXACT_ROWS, CENTRES = 5000, 2000
 #: Times 1/d: kernel exp(-gamma |x - x'|^2) of standardised columns.
@@ -26,7 +26,7 @@ def build(N, d, seed):
     if N > EXACT_ROWS:
         return standardised(NystroemSearch(seed))
     grid = {"gamma": GAMMAS / d, "alpha": ALPHAS}
-    return standardised(GridSearchCV(KernelRidge(kernel="rbf"), grid, cv=5))
+    return standardised(GridSearchCV(KernelRidge(kernel="rbf"), grid, cv=folds(seed)))
 
 
 def size(model):

@@ -8,14 +8,14 @@ py-earth on yacht and energy.
 from pymars import Earth
 from sklearn.model_selection import GridSearchCV
 
-from peers import inner, standardised
+from peers import folds, inner, standardised
 
 
 def build(N, d, seed):
     """Return the search over additive models and products of two hinges."""
     terms = min(200, max(20, 2 * d)) + 1
     grid = {"max_degree": [1, 2]}
-    return standardised(GridSearchCV(Earth(max_terms=terms), grid, cv=5))
+    return standardised(GridSearchCV(Earth(max_terms=terms), grid, cv=folds(seed)))
 
 
 def size(model):

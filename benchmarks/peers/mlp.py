@@ -7,7 +7,7 @@ Its penalty is alpha/(2N) (|V|^2 + |W|^2) beside the mean of half the squares.
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 
-from peers import inner, standardised
+from peers import folds, inner, standardised
 
 UNITS, ALPHAS = 100, [1e-2, 1e-1, 1.0]
 
@@ -22,7 +22,7 @@ def build(N, d, seed):
         early_stopping=N > 5000,
         random_state=seed,
     )
-    return standardised(GridSearchCV(model, {"alpha": ALPHAS}, cv=5))
+    return standardised(GridSearchCV(model, {"alpha": ALPHAS}, cv=folds(seed)))
 
 
 def size(model):

@@ -31,6 +31,8 @@ class NetEstimator(BaseEstimator):
 
     def _fit_rows(self, X: Array, Y: Array, w: Array | None, loss: str) -> None:
         """Fit, and set the attributes."""
+        if self.max_neurons is not None:
+            check_scalar("max_neurons", self.max_neurons, low=0)
         X, Y, w = _rows.merged(X, Y, w)
         frame = _rows.frame_of(X, w, self.scaling)
         start = getattr(self, "_inner_net", None) if self.warm_start else None

@@ -59,7 +59,8 @@ class Merging(NamedTuple):
 
     def weights_of(self, rows: Any) -> Array:
         """Return the weights of the rows of a fit that stem from some rows, (n,)."""
-        return np.bincount(self.which[rows], self.given[rows], len(self.X))
+        total = np.bincount(self.which[rows], self.given[rows], len(self.X))
+        return total.astype(np.float64)
 
 
 def merging(X: Array, Y: Array, w: Array | None) -> Merging:
@@ -105,13 +106,16 @@ def frame_of(X: Array, w: Array, scaling: Any) -> Frame:
         spread = np.sqrt(np.average((X - center) ** 2, axis=0, weights=w))
         noise = 1e-13 * np.abs(X).max(axis=0, initial=0.0)
         return Frame(center, np.where(spread > noise, spread, 1.0))
-    scale = None if isinstance(scaling, str) else np.asarray(scaling, dtype=np.float64)
-    if (
-        scale is None
-        or scale.shape != (d,)
-        or not np.all(np.isfinite(scale) & (scale > 0))
-    ):
+    scale = _numbers(scaling)
+    if scale.shape != (d,) or not np.all(np.isfinite(scale) & (scale > 0.0)):
         raise ValueError(
             f"scaling must be 'standard', 'none' or {d} positive numbers; got {scaling!r}"
         )
     return Frame(center, scale)
+
+
+def _numbers(values: Any) -> Array:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.zeros(0)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_X_y
 
 from splinear.shallow.estimators import _rows
 from splinear.shallow.estimators._base import NetEstimator
@@ -102,12 +102,8 @@ class ShallowNetClassifier(ClassifierMixin, NetEstimator):
             If there is one class only, an entry is missing or shapes disagree.
         """
         X = _rows.read_table(self, X, reset=True)
-        if y is None:
-            raise ValueError("y must hold labels; got None")
-        y = column_or_1d(y, warn=True)
+        _, y = check_X_y(X, y, estimator=self)
         check_classification_targets(y)
-        if len(X) != len(y):
-            raise ValueError(f"X and y must have as many rows; got {len(X)}, {len(y)}")
         w = _rows.read_weights(sample_weight, X)
         # Rows of weight zero stay, so that splitters see the rows of the user.
         used = y if w is None else y[w > 0.0]

@@ -13,16 +13,22 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from splinear.shallow._problem import Problem
 from splinear.shallow._task import Task
 from splinear.shallow.estimators import _rows
+from splinear.shallow.estimators._base import NetEstimator
 from splinear.shallow.estimators.classifier import ShallowNetClassifier
 from splinear.shallow.estimators.regressor import ShallowNetRegressor
+from splinear.shallow.fit import alpha_max_of, effort_for
 from splinear.shallow.select import Choice, chosen, curve, path_grid
 
 Array = NDArray[np.float64]
 Fold = tuple[Problem, NDArray[np.intp], NDArray[np.intp]]
 
 
-class _CrossValidated:
+class _CrossValidated(NetEstimator):
     """Replaces the choice of alpha: folds of `cv`, in parallel by joblib."""
+
+    alphas: Any
+    cv: Any
+    n_jobs: int | None
 
     def _fit_rows(self, X: Array, Y: Array, w: Array | None, loss: str) -> None:
         """Split the rows of the user, while they still are in the user's order."""
@@ -47,7 +53,11 @@ class _CrossValidated:
             for (both, train, test), seed in zip(folds, seeds, strict=True)
         )
         weights = [float(both.w[test].sum()) for both, _, test in folds]
-        return chosen(task, alphas, curves, weights, self.max_neurons, rng)
+        choice = chosen(task, alphas, curves, weights, self.max_neurons, rng)
+        if self.alphas is None:
+            return choice
+        effort = effort_for(problem, self.certificate, self.n_starts)
+        return replace(choice, alpha_max=alpha_max_of(task, effort, rng))
 
     def _folds(self, problem: Problem, rng: np.random.Generator) -> list[Fold]:
         if self._splits is not None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_X_y, check_consistent_length
+from sklearn.utils.validation import check_consistent_length, check_X_y
 
 from splinear.shallow.estimators import _rows
 from splinear.shallow.estimators._base import NetEstimator
