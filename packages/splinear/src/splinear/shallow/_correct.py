@@ -76,8 +76,7 @@ def _newton(problem: Problem, neurons: Neurons, tol: float) -> Neurons:
 def _model_step(problem: Problem, neurons: Neurons, F: Array) -> Neurons:
     """Minimise the quadratic model at F over coefficients and skip connection."""
     K, r = len(neurons.t), problem.skip_map.shape[1]
-    h = problem.loss.curvature(problem.Y, F)
-    h = np.maximum(h, 1e-6 * max(float(h.max()), 1e-300))
+    h = _positive(problem.loss.curvature(problem.Y, F), problem.loss.max_curvature)
     Z = F + problem.loss.pull(problem.Y, F) / h[:, None]
     G, C, y2 = np.zeros((K + r, K + r)), np.zeros((K + r, F.shape[1])), 0.0
     for rows in blocks(problem.n, K + r):
@@ -94,6 +93,14 @@ def _model_step(problem: Problem, neurons: Neurons, F: Array) -> Neurons:
     start = np.vstack([neurons.A, neurons.S])
     found = solve_gram(G, C, y2, level, weights, start=start, tol=1e-13).coef
     return Neurons(neurons.U, neurons.t, found[:K], found[K:])
+
+
+def _positive(h: Array, bound: float) -> Array:
+    """Keep curvatures off zero; where the loss is flat all over, take its bound."""
+    top = float(h.max())
+    if top <= 0.0:
+        return np.full(h.shape, bound if np.isfinite(bound) else 1.0)
+    return np.maximum(h, 1e-6 * top)
 
 
 def _shortened(

@@ -14,6 +14,10 @@ from splinear.shallow.sliding import null_neurons
 
 Array = NDArray[np.float64]
 
+#: Targets whose deviation is at most this share of their mean are constant: the
+#: rest is rounding of the mean.
+CONSTANT = 4.0 * float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -83,7 +87,8 @@ def make_task(
         out_center = data.w @ Y
         Y = Y - out_center
         out_scale = float(np.sqrt(np.max(data.w @ (Y * Y), initial=0.0)))
-        out_scale = out_scale if out_scale > 0.0 else 1.0
+        if out_scale <= CONSTANT * float(np.abs(out_center).max(initial=0.0)):
+            Y, out_scale = np.zeros(Y.shape), 1.0
         Y = Y / out_scale
     loss = _rescaled(loss, 1.0 / out_scale)
     smooth = loss.smoothed(0.1)
