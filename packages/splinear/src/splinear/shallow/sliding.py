@@ -201,7 +201,9 @@ class Sliding:
 
     def _correct(self, neurons: Neurons, state: State) -> Neurons:
         relative = state.certificate.relative_gap
-        return correct(self._problem, neurons, min(max(1e-13, 1e-5 * relative), 1e-8))
+        loose = 1e-8 if self._problem.loss.name == "squared" else 1e-6
+        tol = min(max(1e-13, 1e-5 * relative), loose)
+        return correct(self._problem, neurons, tol)
 
     def _state(self, neurons: Neurons, last: State | None = None) -> State:
         """Price the residual; a gap that shrank much must survive more starts."""

@@ -64,10 +64,13 @@ class _CrossValidated(NetEstimator):
             return [_stacked(problem, *weights) for weights in self._splits]
         # Merged rows are sorted: folds in their order would ask for extrapolation.
         count = 5 if self.cv is None else int(self.cv)
-        kind = StratifiedKFold if is_classifier(self) else KFold
+        labels = labels_of(problem.Y)
+        # A class with fewer distinct rows than folds cannot be in every fold.
+        smallest = np.unique(labels, return_counts=True)[1].min()
+        spread = is_classifier(self) and smallest >= count
+        kind = StratifiedKFold if spread else KFold
         folds = kind(count, shuffle=True, random_state=int(rng.integers(2**31)))
-        pairs = folds.split(problem.X, labels_of(problem.Y))
-        return [(problem, train, test) for train, test in pairs]
+        return [(problem, *pair) for pair in folds.split(problem.X, labels)]
 
 
 def labels_of(Y: Array) -> NDArray[Any]:
