@@ -50,6 +50,22 @@ def read_data(
         If a column does not exist, or a cell is missing or no number.
     """
     names = [x, y] if weight is None else [x, y, weight]
+    rows, n_dropped = complete_rows(table, names, drop_missing)
+    target = label_column(table, y, rows) if labels else number_column(table, y, rows)
+    w = None if weight is None else number_column(table, weight, rows)
+    return Data(x_column(table, x, rows), target, w, n_dropped)
+
+
+def complete_rows(
+    table: Table, names: list[str], drop_missing: bool
+) -> tuple[NDArray[np.int64], int]:
+    """Return the rows without missing cells in some columns, and how many have them.
+
+    Raises
+    ------
+    ValueError
+        If cells are missing and `drop_missing` is false, or no row is left.
+    """
     gone = np.any([missing(table.column(name)) for name in names], axis=0)
     if gone.any() and not drop_missing:
         row = int(np.flatnonzero(gone)[0])
@@ -61,9 +77,7 @@ def read_data(
     rows = np.flatnonzero(~gone)
     if rows.size == 0:
         raise ValueError(f"{table.path}: every row has a missing cell")
-    target = label_column(table, y, rows) if labels else number_column(table, y, rows)
-    w = None if weight is None else number_column(table, weight, rows)
-    return Data(x_column(table, x, rows), target, w, int(gone.sum()))
+    return rows, int(gone.sum())
 
 
 def x_column(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:

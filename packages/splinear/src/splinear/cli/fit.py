@@ -11,15 +11,18 @@ def add(commands: Any) -> None:
     """Describe the command to argparse."""
     parser = commands.add_parser(
         "fit",
-        help="fit one column of a table by another",
+        help="fit one column of a table by others",
         description=(
-            "Fit a spline with few knots and print what is proven about it. Reads CSV "
-            "(with a header) and Parquet. ISO dates in --x are shown as dates; times "
-            "with a zone become UTC, times without are taken as they are."
+            "Fit a spline with few knots, or of several columns a network with few "
+            "neurons, and print what is proven about it. Reads CSV (with a header) and "
+            "Parquet. ISO dates in a single --x are shown as dates; times with a zone "
+            "become UTC, times without are taken as they are."
         ),
     )
     parser.add_argument("data", help="CSV or Parquet file")
-    parser.add_argument("--x", required=True, help="column on the x axis")
+    parser.add_argument(
+        "--x", required=True, nargs="+", help="column on the x axis, or several"
+    )
     parser.add_argument("--y", required=True, help="column to explain")
     parser.add_argument("--weight", help="column of weights")
     parser.add_argument("--out", help="write the model here, as JSON")
@@ -62,6 +65,11 @@ def _alpha(word: str) -> float | str:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if len(args.x) > 1:
+        from splinear.cli import networks
+
+        return networks.run(args)
+    args.x = args.x[0]
     from splinear.cli.columns import read_data
     from splinear.cli.report import describe
     from splinear.cli.table import read_table

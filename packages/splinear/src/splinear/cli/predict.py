@@ -18,7 +18,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("model", help="model file (JSON)")
     parser.add_argument("data", help="CSV or Parquet file")
-    parser.add_argument("--x", help="column on the x axis; the model's own by default")
+    parser.add_argument(
+        "--x", nargs="+", help="columns of x; the model's own by default"
+    )
     parser.add_argument("--out", help="write CSV here; on standard output by default")
     parser.add_argument(
         "--coverage",
@@ -36,24 +38,47 @@ def run(args: argparse.Namespace) -> int:
     ValueError
         If the model and the rows do not go together, or a cell is missing.
     """
-    from splinear.cli.columns import x_column
+    from splinear.cli.columns import number_column, x_column
     from splinear.cli.table import missing, read_table
-    from splinear.univariate.model_file import load_model
 
-    model = load_model(args.model)
+    model, several = _load(args.model)
     table = read_table(args.data)
-    name = args.x or model.columns_["x"]
-    if name is None:
-        raise ValueError("the model does not name its column: say which with --x")
-    cells = table.column(name)
-    gone = np.flatnonzero(missing(cells))
-    if gone.size:
-        raise ValueError(f"{table.place(int(gone[0]), name)}: the cell is missing")
-    x = x_column(table, name, np.arange(len(cells)))
+    names = args.x or _names(model)
+    if not several and len(names) > 1:
+        raise ValueError(f"the model is of one column; got --x {' '.join(names)}")
+    cells = [table.column(name) for name in names]
+    for name, column in zip(names, cells, strict=True):
+        gone = np.flatnonzero(missing(column))
+        if gone.size:
+            raise ValueError(f"{table.place(int(gone[0]), name)}: the cell is missing")
+    rows = np.arange(len(cells[0]))
+    if several:
+        x = np.column_stack([number_column(table, name, rows) for name in names])
+    else:
+        x = x_column(table, names[0], rows)
     outputs = _outputs(model, x, args.coverage)
-    header = [name, *outputs]
-    _write(args.out, header, zip(cells, *outputs.values(), strict=True))
+    _write(args.out, [*names, *outputs], zip(*cells, *outputs.values(), strict=True))
     return 0
+
+
+def _load(path: str) -> tuple[Any, bool]:
+    """Return the model and whether it is of several columns."""
+    from splinear.shallow.model_file import FORMAT
+
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        several = FORMAT in stream.read(200)
+    if several:
+        from splinear.shallow.model_file import load_network_model as load
+    else:
+        from splinear.univariate.model_file import load_model as load
+    return load(path), several
+
+
+def _names(model: Any) -> list[str]:
+    names = model.columns_["x"]
+    if names is None:
+        raise ValueError("the model does not name its column: say which with --x")
+    return [names] if isinstance(names, str) else names
 
 
 def _outputs(model: Any, x: Any, coverage: float | None) -> dict[str, list[Any]]:
@@ -67,7 +92,10 @@ def _outputs(model: Any, x: Any, coverage: float | None) -> dict[str, list[Any]]
             columns[f"{target}={label}"] = chance.tolist()
     if coverage is not None:
         if not hasattr(model, "predict_interval"):
-            raise ValueError("--coverage is for regressions; the model is a classifier")
+            raise ValueError(
+                "--coverage is for regressions of one column; the model is "
+                f"{type(model).__name__}"
+            )
         ends = model.predict_interval(X, coverage=coverage)
         columns[f"{target}_low"], columns[f"{target}_high"] = ends.T.tolist()
     return columns
@@ -79,7 +107,9 @@ def _frame(model: Any, x: Any) -> Any:
         return x
     import pandas as pd
 
-    return pd.DataFrame({model.feature_names_in_[0]: x})
+    return pd.DataFrame(
+        dict(zip(model.feature_names_in_, np.atleast_2d(np.transpose(x)), strict=True))
+    )
 
 
 def _write(path: str | None, header: list[str], rows: Iterable[Any]) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.shallow.fit import fit_network as fit_network
     from splinear.shallow.fit import fit_network_path as fit_network_path
     from splinear.shallow.fit import network_alpha_max as network_alpha_max
+    from splinear.shallow.model_file import load_network_model as load_network_model
+    from splinear.shallow.model_file import save_network_model as save_network_model
     from splinear.shallow.net import ShallowNet as ShallowNet
     from splinear.shallow.net_file import load_net as load_net
     from splinear.shallow.net_file import save_net as save_net
@@ -60,10 +62,12 @@ _HOME = {
     "from_sklearn": "convert_sklearn",
     "from_torch": "convert_torch",
     "load_net": "net_file",
+    "load_network_model": "model_file",
     "network_alpha_max": "fit",
     "path_norm": "norms",
     "radon_tv_gaussian": "norms",
     "save_net": "net_file",
+    "save_network_model": "model_file",
     "to_onnx": "convert_onnx",
     "to_torch": "convert_torch",
     "variation_norm": "norms",

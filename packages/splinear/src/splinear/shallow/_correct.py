@@ -59,7 +59,7 @@ def _newton(problem: Problem, neurons: Neurons, tol: float) -> Neurons:
     F = problem.predict(neurons)
     value = problem.objective(neurons, F)
     for _ in range(60):
-        new = _model_step(problem, neurons, F, 0.01 * tol)
+        new = _model_step(problem, neurons, F, max(0.1 * tol, 1e-12))
         F_new = problem.predict(new)
         neurons_new, F_new, value_new = _shortened(
             problem, neurons, F, value, new, F_new
@@ -73,9 +73,7 @@ def _newton(problem: Problem, neurons: Neurons, tol: float) -> Neurons:
     return neurons
 
 
-def _model_step(
-    problem: Problem, neurons: Neurons, F: Array, tol: float
-) -> Neurons:
+def _model_step(problem: Problem, neurons: Neurons, F: Array, tol: float) -> Neurons:
     """Minimise the quadratic model at F over coefficients and skip connection."""
     K, r = len(neurons.t), problem.skip_map.shape[1]
     h = _positive(problem.loss.curvature(problem.Y, F), problem.loss.max_curvature)
@@ -93,7 +91,7 @@ def _model_step(
     weights = np.concatenate([np.ones(K), np.zeros(r)])
     level = problem.alpha * problem.atoms.unit_cost
     start = np.vstack([neurons.A, neurons.S])
-    found = solve_gram(G, C, y2, level, weights, start=start, tol=tol).coef
+    found = solve_gram(G, C, y2, level, weights, start=start, tol=tol, max_iter=20).coef
     return Neurons(neurons.U, neurons.t, found[:K], found[K:])
 
 

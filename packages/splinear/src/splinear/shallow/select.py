@@ -23,7 +23,15 @@ PATIENCE = 4
 #: What a path spends on an alpha: rounds, and the effort of each.
 ROUNDS = 2
 PATH = Effort(
-    few=16, many=16, ascent=12, slide=30, add=16, merge=0.1, rows=1024, full=16
+    few=16,
+    many=16,
+    ascent=12,
+    slide=30,
+    add=16,
+    merge=0.1,
+    rows=1024,
+    full=16,
+    correct=1e-6,
 )
 
 

@@ -46,6 +46,8 @@ class Effort:
         Data that a search sees at most.
     full, full_ascent : int
         Number of its best maxima that ascend further on all data, and their steps.
+    correct : float
+        Least tolerance of a corrective step.
     exact : bool
         Whether prices are exact where that is feasible.
     """
@@ -59,6 +61,7 @@ class Effort:
     rows: int = 4096
     full: int = 16
     full_ascent: int = 6
+    correct: float = 1e-13
     exact: bool = False
 
 
@@ -202,7 +205,7 @@ class Sliding:
     def _correct(self, neurons: Neurons, state: State) -> Neurons:
         relative = state.certificate.relative_gap
         loose = 1e-8 if self._problem.loss.name == "squared" else 1e-6
-        tol = min(max(1e-13, 1e-5 * relative), loose)
+        tol = min(max(self._effort.correct, 1e-5 * relative), loose)
         return correct(self._problem, neurons, tol)
 
     def _state(self, neurons: Neurons, last: State | None = None) -> State:

@@ -149,12 +149,20 @@ class NetEstimator(BaseEstimator):
         return self.net_(_rows.read_table(self, X, reset=False))
 
     def describe(self) -> str:
-        """Return the network in words: each neuron a crease in the units of X."""
+        """Return the network in words: each neuron a crease in the units of X.
+
+        Sizes of creases are in scaled columns, as the penalty sees them.
+        """
         from splinear.shallow.printout import describe
 
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
-        return describe(self.net_, None if names is None else list(names))
+        return describe(
+            self._inner_net,
+            None if names is None else list(names),
+            center=self.center_,
+            scale=self.scale_,
+        )
 
 
 def _one_or_all(values: list[float]) -> Any:

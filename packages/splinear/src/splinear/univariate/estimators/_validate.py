@@ -98,8 +98,8 @@ def _refuse_several(estimator: Any, table: Any) -> None:
     if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
             f"{type(estimator).__name__} fits functions of one column; got X with "
-            f"{shape[1]} columns: pass one of them, as in X[:, [0]] (for several "
-            "columns, ShallowNetRegressor is the coming tool)"
+            f"{shape[1]} columns: pass one of them, as in X[:, [0]], or all of "
+            "them to ShallowNetRegressor or ShallowNetClassifier"
         )
 
 

@@ -375,7 +375,7 @@ def test_bad_weights_are_refused(w, words):
 
 
 def test_several_columns_are_told_of_the_coming_tool():
-    with pytest.raises(ValueError, match="ShallowNetRegressor is the coming tool"):
+    with pytest.raises(ValueError, match="them to ShallowNetRegressor"):
         AdaptiveSplineRegressor().fit(np.ones((4, 3)), np.ones(4))
 
 
