@@ -188,7 +188,7 @@ def _error(
     """Return the name of the error and its value on the test rows."""
     F = model.predict(rows.X[test])
     if args.loss == "logistic":
-        return "share of errors", float(np.mean(F != rows.y[test]))
+        return "share of errors", float(np.mean(rows.y[test] != F))
     error = rows.y[test] - F
     if args.loss != "quantile":
         return "root mean square error", float(np.sqrt(np.mean(error**2)))

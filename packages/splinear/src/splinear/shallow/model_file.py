@@ -84,7 +84,13 @@ def load_network_model(path: str | Path) -> Any:
 def network_model_to_dict(
     model: Any, *, x: list[str] | None = None, y: str = "y"
 ) -> dict[str, Any]:
-    """Return the record that `save_network_model` writes."""
+    """Return the record that `save_network_model` writes.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is of another class, or a parameter is no plain value.
+    """
     kind = type(model).__name__
     if kind not in _ESTIMATORS:
         raise TypeError(f"model must be one of {tuple(_ESTIMATORS)}; got {kind}")

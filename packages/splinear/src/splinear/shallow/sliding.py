@@ -47,7 +47,7 @@ class Effort:
     full, full_ascent : int
         Number of its best maxima that ascend further on all data, and their steps.
     correct : float
-        Least tolerance of a corrective step.
+        Least tolerance of a corrective step of losses other than squares.
     exact : bool
         Whether prices are exact where that is feasible.
     """
@@ -204,8 +204,9 @@ class Sliding:
 
     def _correct(self, neurons: Neurons, state: State) -> Neurons:
         relative = state.certificate.relative_gap
-        loose = 1e-8 if self._problem.loss.name == "squared" else 1e-6
-        tol = min(max(self._effort.correct, 1e-5 * relative), loose)
+        tol = min(max(1e-13, 1e-5 * relative), 1e-8)
+        if self._problem.loss.name != "squared":
+            tol = max(tol, self._effort.correct)
         return correct(self._problem, neurons, tol)
 
     def _state(self, neurons: Neurons, last: State | None = None) -> State:
