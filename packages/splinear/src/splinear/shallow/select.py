@@ -130,10 +130,12 @@ def chosen(
     rng : Generator
         Draws starts.
     """
-    shortest = min((len(errors) for errors in curves), default=0)
-    if shortest == 0:
+    longest = max((len(errors) for errors in curves), default=0)
+    if longest == 0:
         return _nothing(task, "affine: no neuron would help")
-    table = np.array([errors[:shortest] for errors in curves])
+    # A path that ended stays at its last error, which had been rising: ending all at
+    # the shortest would hide the best alpha where one fold ends early.
+    table = [np.pad(errors, (0, longest - len(errors)), "edge") for errors in curves]
     errors = np.average(table, axis=0, weights=weights)
     best, start = int(np.argmin(errors)), null_neurons(task.problem)
     with threads_for(task.problem):
@@ -144,7 +146,7 @@ def chosen(
         how += ", the smallest alpha tried"
     unit = task.alpha_unit
     top = float(alphas[0] / RATIOS[0]) * unit
-    shown = alphas[:shortest] * unit
+    shown = alphas[:longest] * unit
     return Choice(float(shown[best]), top, start, shown, errors * task.unit, how)
 
 
