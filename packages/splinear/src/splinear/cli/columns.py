@@ -127,6 +127,8 @@ def number_column(
 
 def _number(table: Table, name: str, row: int, cell: Any) -> float:
     try:
+        if isinstance(cell, np.datetime64 | np.timedelta64):
+            raise TypeError  # numpy would make a number of those in nanoseconds
         return float(cell)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(

@@ -20,9 +20,7 @@ def add(commands: Any) -> None:
         ),
     )
     parser.add_argument("data", help="CSV or Parquet file")
-    parser.add_argument(
-        "--x", required=True, nargs="+", help="column on the x axis, or several"
-    )
+    parser.add_argument("--x", nargs="+", help="column on the x axis, or several")
     parser.add_argument("--y", required=True, help="column to explain")
     parser.add_argument("--weight", help="column of weights")
     parser.add_argument("--out", help="write the model here, as JSON")
@@ -37,7 +35,10 @@ def add(commands: Any) -> None:
 def _add_model(group: Any) -> None:
     group.add_argument("--order", type=int, default=2, help="1 to 6; 2 is linear")
     group.add_argument(
-        "--alpha", type=_alpha, default="auto", help="number, auto, bic or discrepancy"
+        "--alpha",
+        type=_alpha,
+        default="auto",
+        help="number or auto; of one column also bic or discrepancy",
     )
     group.add_argument("--max-knots", type=int, help="at most so many knots")
     group.add_argument("--noise", type=float, help="noise level, for discrepancy")
@@ -52,7 +53,11 @@ def _add_model(group: Any) -> None:
         type=float,
         help="share of rows held out, so that predict can give intervals",
     )
-    group.add_argument("--tol", type=float, default=1e-6, help="relative gap to reach")
+    group.add_argument(
+        "--tol",
+        type=float,
+        help="relative gap to reach; 1e-6 by default, of several columns 1e-3",
+    )
     group.add_argument("--seed", type=int, default=0, help="of the hold-out")
 
 
@@ -64,7 +69,15 @@ def _alpha(word: str) -> float | str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command."""
+    """Run the command.
+
+    Raises
+    ------
+    ValueError
+        If no column is named, or the columns and options do not make a fit.
+    """
+    if not args.x:
+        raise ValueError(_which_x(args))
     if len(args.x) > 1:
         from splinear.cli import networks
 
@@ -93,6 +106,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _which_x(args: argparse.Namespace) -> str:
+    from splinear.cli.table import read_table
+
+    table = read_table(args.data)
+    table.column(args.y)  # a wrong name is the first thing to mend
+    others = ", ".join(repr(name) for name in table.columns if name != args.y)
+    return (
+        f"say which columns explain {args.y!r}: --x with one name for a spline, with "
+        f"several for a network; {table.path} has {others or 'no other column'}"
+    )
+
+
 def build(args: argparse.Namespace) -> Any:
     """Return the estimator that the options describe, not yet fitted.
 
@@ -111,7 +136,7 @@ def build(args: argparse.Namespace) -> Any:
         "monotone": args.monotone,
         "convex": args.convex,
         "max_knots": args.max_knots,
-        "tol": args.tol,
+        "tol": 1e-6 if args.tol is None else args.tol,
         "random_state": args.seed,
     }
     if args.loss != "logistic":

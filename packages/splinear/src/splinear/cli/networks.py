@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     ValueError
-        If an option is for one column only, a column is named twice or is the target,
-        or a cell is missing or no number.
+        If an option is for one column only, a column is named twice, is the target or
+        is constant, or a cell is missing or no number.
     """
     _check(args)
     rows = read_rows(args)
@@ -74,7 +74,13 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def read_rows(args: argparse.Namespace) -> Rows:
-    """Read the columns; a missing cell is named, or its row left out."""
+    """Read the columns; a missing cell is named, or its row left out.
+
+    Raises
+    ------
+    ValueError
+        If a column does not exist or is constant, or a cell is missing or no number.
+    """
     from splinear.cli.columns import complete_rows, label_column, number_column
     from splinear.cli.table import read_table
 
@@ -84,6 +90,12 @@ def read_rows(args: argparse.Namespace) -> Rows:
     read = label_column if args.loss == "logistic" else number_column
     w = number_column(table, args.weight, rows) if args.weight else None
     X = np.column_stack([number_column(table, name, rows) for name in args.x])
+    for name, column in zip(args.x, X.T, strict=True):
+        if column.min() == column.max():
+            raise ValueError(
+                f"{table.path}, column {name!r}: every cell is {column[0]:g}: a constant "
+                "explains nothing, leave the column out of --x"
+            )
     return Rows(X, read(table, args.y, rows), w, n_dropped)
 
 
@@ -92,10 +104,11 @@ def build(args: argparse.Namespace) -> Any:
     from splinear.shallow.estimators import ShallowNetClassifier, ShallowNetRegressor
 
     shared = {"alpha": args.alpha, "random_state": args.seed}
-    shared |= {"order": args.order} if args.order != 2 else {}
-    shared |= {"activation": "truncated_power"} if args.order != 2 else {}
-    # The estimators' own tolerance: gaps of networks close slowly below it.
-    shared |= {"tol": args.tol} if args.tol != 1e-6 else {}
+    if args.order != 2:
+        shared |= {"order": args.order, "activation": "truncated_power"}
+    # Else the estimators' own tolerance: gaps of networks close slowly below it.
+    if args.tol is not None:
+        shared["tol"] = args.tol
     if args.loss == "logistic":
         return ShallowNetClassifier(**shared)
     return ShallowNetRegressor(
@@ -113,7 +126,7 @@ def report(
     return [
         f"{args.y} as a function of {', '.join(args.x)}: {len(rows.y):,} rows, fitted "
         f"in {seconds:.2g} s",
-        f"  model        {model.n_neurons_} neurons, variation "
+        f"  model        {_count(model.n_neurons_)}, variation "
         f"{model.variation_norm_:.6g} (columns {model.scaling})",
         f"  alpha        {model.alpha_:.6g}{how}; no neurons from "
         f"{model.alpha_max_:.6g}",
@@ -130,12 +143,16 @@ def report(
     ]
 
 
+def _count(neurons: int) -> str:
+    return "1 neuron" if neurons == 1 else f"{neurons or 'no'} neurons"
+
+
 def creases(model: Any, args: argparse.Namespace) -> list[str]:
     """Return the network in words, the largest creases first."""
     from splinear.shallow.printout import describe
 
     if model.net_.order != 2:
-        return []
+        return ["  creases      listed for --order 2 only; --out keeps the neurons"]
     outs = [args.y]
     if hasattr(model, "classes_"):
         outs = [f"score[{label}]" for label in model.classes_]
@@ -152,34 +169,35 @@ def creases(model: Any, args: argparse.Namespace) -> list[str]:
 
 
 def held_out(args: argparse.Namespace, rows: Rows) -> list[str]:
-    """Return the error on a fifth of the rows beside a ridge baseline's."""
+    """Return the error on a fifth of the rows beside a linear baseline's."""
     from splinear.cli._baseline import split
 
-    if len(rows.y) < 10:
-        return []
+    if rows.w is not None:  # rows of weight zero neither teach nor test
+        used = rows.w > 0.0
+        rows = rows._replace(X=rows.X[used], y=rows.y[used], w=rows.w[used])
     train, test = split(len(rows.y))
-    if args.loss == "logistic" and np.unique(rows.y[train]).size < 2:
-        return []
+    if len(rows.y) < 10 or np.unique(rows.y[train]).size < 2:
+        return ["  held out     nothing: too few rows, or all of one value of y"]
     w = None if rows.w is None else rows.w[train]
-    if w is not None and not w.any():
-        return []
     ours = build(args).fit(rows.X[train], rows.y[train], sample_weight=w)
-    ridge = _baseline(args).fit(rows.X[train], rows.y[train])
+    linear = _baseline(args)
+    linear.fit(rows.X[train], rows.y[train], linear__sample_weight=w)
     name, mine = _error(args, ours, rows, train, test)
+    rival = "logistic regression" if args.loss == "logistic" else "ridge"
     return [
-        f"  held out     {name} {mine:.4g} on a fifth of the rows, ridge "
-        f"{_error(args, ridge, rows, train, test)[1]:.4g}"
+        f"  held out     {name} {mine:.4g} on a fifth of the rows, {rival} "
+        f"{_error(args, linear, rows, train, test)[1]:.4g}"
     ]
 
 
 def _baseline(args: argparse.Namespace) -> Any:
     from sklearn.linear_model import LogisticRegression, RidgeCV
-    from sklearn.pipeline import make_pipeline
+    from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
     ridge = RidgeCV(alphas=np.logspace(-3.0, 3.0, 13))
     linear = LogisticRegression(max_iter=1000) if args.loss == "logistic" else ridge
-    return make_pipeline(StandardScaler(), linear)
+    return Pipeline([("scale", StandardScaler()), ("linear", linear)])
 
 
 def _error(
@@ -187,13 +205,15 @@ def _error(
 ) -> tuple[str, float]:
     """Return the name of the error and its value on the test rows."""
     F = model.predict(rows.X[test])
+    w = None if rows.w is None else rows.w[test]
     if args.loss == "logistic":
-        return "share of errors", float(np.mean(rows.y[test] != F))
+        return "share of errors", float(np.average(rows.y[test] != F, weights=w))
     error = rows.y[test] - F
     if args.loss != "quantile":
-        return "root mean square error", float(np.sqrt(np.mean(error**2)))
+        mean = np.average(error**2, weights=w)
+        return "root mean square error", float(np.sqrt(mean))
     if not hasattr(model, "net_"):  # a mean: moved by the quantile of its residuals
         inside = rows.y[train] - model.predict(rows.X[train])
         error = error - np.quantile(inside, args.quantile)
     pinball = np.maximum(args.quantile * error, (args.quantile - 1.0) * error)
-    return "mean pinball loss", float(np.mean(pinball))
+    return "mean pinball loss", float(np.average(pinball, weights=w))

@@ -44,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
     model, several = _load(args.model)
     table = read_table(args.data)
     names = args.x or _names(model)
-    if not several and len(names) > 1:
-        raise ValueError(f"the model is of one column; got --x {' '.join(names)}")
+    _check_count(model, names)
     cells = [table.column(name) for name in names]
     for name, column in zip(names, cells, strict=True):
         gone = np.flatnonzero(missing(column))
@@ -79,6 +78,13 @@ def _names(model: Any) -> list[str]:
     if names is None:
         raise ValueError("the model does not name its column: say which with --x")
     return [names] if isinstance(names, str) else names
+
+
+def _check_count(model: Any, names: list[str]) -> None:
+    expected = model.n_features_in_
+    if len(names) != expected:
+        columns = "one column" if expected == 1 else f"{expected} columns"
+        raise ValueError(f"the model is of {columns}; got --x {' '.join(names)}")
 
 
 def _outputs(model: Any, x: Any, coverage: float | None) -> dict[str, list[Any]]:

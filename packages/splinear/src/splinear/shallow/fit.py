@@ -1,7 +1,6 @@
 """Fit shallow networks: from data in the user's units to a certified network."""
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +31,6 @@ Array = NDArray[np.float64]
 EXACT_SECONDS = 2.0
 #: Largest |eta| that is rounding, in the units of a task.
 NOISE = 1e-12
-#: Rows times columns up to which BLAS works on one thread: more only get in the way.
-ONE_THREAD = 200_000
 
 
 def network_alpha_max(
@@ -79,7 +76,7 @@ def network_alpha_max(
 def alpha_max_of(task: Task, effort: Effort, rng: np.random.Generator) -> float:
     """Return the alpha of the user above which there is no neuron."""
     problem, null = task.problem, null_neurons(task.problem)
-    with threads_for(problem):
+    with one_blas_thread():
         R = problem.residual(problem.predict(null))
         found = price(problem, R, null.U, effort.many, effort, rng)
     top = float(found.values.max(initial=0.0))
@@ -260,7 +257,7 @@ def solve(
     max_neurons: int | None = None,
 ) -> Result[ShallowNet]:
     """Run the solver on a task; values come back in the units of the user."""
-    with threads_for(task.problem):
+    with one_blas_thread():
         start = null_neurons(task.problem) if start is None else start
         method = Sliding(task.problem, start, tol, effort, rng, max_neurons)
         found = iterate(method, tol=tol, max_iter=max_iter, progress=progress)
@@ -311,9 +308,3 @@ def effort_for(problem: Problem, certificate: str, n_starts: int) -> Effort:
         and feasible(problem.n, problem.X.shape[1], EXACT_SECONDS)
     )
     return Effort(few=min(48, many), many=many, exact=exact)
-
-
-def threads_for(problem: Problem) -> Any:
-    """One BLAS thread for small data: more of them only get in each other's way."""
-    small = problem.X.size <= ONE_THREAD
-    return one_blas_thread() if small else nullcontext()

@@ -1,15 +1,16 @@
 """Choose alpha by validation along warm-started paths, and fit all rows with it."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from splinear.core.random import generator
+from splinear.core.threads import one_blas_thread
 from splinear.shallow._problem import Neurons, Problem, replace_rows
 from splinear.shallow._task import Task
-from splinear.shallow.fit import alpha_max_of, threads_for
+from splinear.shallow.fit import alpha_max_of
 from splinear.shallow.sliding import Effort, Sliding, null_neurons
 
 Array = NDArray[np.float64]
@@ -18,6 +19,10 @@ Array = NDArray[np.float64]
 RATIOS = np.geomspace(0.5, 5e-5, 24)
 #: Rows up to which every row is validated on once; above, a fifth is held out.
 FOLDS_UP_TO = 2500
+#: Rows that a path sees; of more, all rows are used near its best alpha alone.
+SAMPLE = 10_000
+#: Rows held out at most.
+HELD = 50_000
 #: Alphas without a better validated error after which a path ends.
 PATIENCE = 4
 #: What a path spends on an alpha: rounds, and the effort of each.
@@ -67,6 +72,8 @@ def choose_alpha(
         return _nothing(task, "affine: no neuron would help")
     if problem.n < 10:
         return _without_validation(task, 2.0 * alphas[0], rng, max_neurons)
+    if problem.n > SAMPLE:
+        return _choose_on_samples(task, alphas, max_neurons, rng)
     order = rng.permutation(problem.n)
     folds = 5 if problem.n <= FOLDS_UP_TO else 1
     parts = [np.sort(part) for part in np.array_split(order, 5)[:folds]]
@@ -76,6 +83,27 @@ def choose_alpha(
     ]
     weights = [float(problem.w[test].sum()) for test in parts]
     return chosen(task, alphas, curves, weights, max_neurons, rng)
+
+
+def _choose_on_samples(
+    task: Task, alphas: Array, max_neurons: int | None, rng: np.random.Generator
+) -> Choice:
+    """Follow the path on a sample, then on all rows from its best alpha down."""
+    problem = task.problem
+    order = rng.permutation(problem.n)
+    test, train = np.split(order, [min(problem.n // 5, HELD)])
+    held = replace_rows(problem, np.sort(test))
+    errors, best = np.zeros(0), 0
+    neurons = null_neurons(problem)
+    for rows, patience in ((train[:SAMPLE], PATIENCE), (train, 1)):
+        part = replace_rows(problem, np.sort(rows))
+        start = replace(neurons, S=null_neurons(part).S)
+        path = _path(part, held, alphas[best:], start, max_neurons, patience, rng)
+        errors = np.concatenate([errors[:best], path.errors])
+        best += path.best
+        neurons = path.neurons
+    start = replace(neurons, S=null_neurons(problem).S)
+    return _choice(task, alphas, errors, best, start, "hold-out")
 
 
 def path_grid(task: Task, alphas: Any, rng: np.random.Generator) -> Array:
@@ -100,7 +128,7 @@ def path_grid(task: Task, alphas: Any, rng: np.random.Generator) -> Array:
         if values.size == 0 or not (np.isfinite(values).all() and values[-1] > 0.0):
             raise ValueError(f"alphas must be finite numbers > 0; got {alphas!r}")
         return values / task.alpha_unit
-    with threads_for(task.problem):
+    with one_blas_thread():
         top = alpha_max_of(task, replace(PATH, many=64), rng) / task.alpha_unit
     return top * RATIOS if top > 0.0 else np.zeros(0)
 
@@ -138,15 +166,21 @@ def chosen(
     table = [np.pad(errors, (0, longest - len(errors)), "edge") for errors in curves]
     errors = np.average(table, axis=0, weights=weights)
     best, start = int(np.argmin(errors)), null_neurons(task.problem)
-    with threads_for(task.problem):
+    with one_blas_thread():
         for alpha in alphas[: best + 1]:
             start = _follow(task.problem.at(alpha), start, max_neurons, rng)
     how = "cross-validation" if len(curves) > 1 else "hold-out"
+    return _choice(task, alphas, errors, best, start, how)
+
+
+def _choice(
+    task: Task, alphas: Array, errors: Array, best: int, start: Neurons, how: str
+) -> Choice:
     if best == len(alphas) - 1:
         how += ", the smallest alpha tried"
     unit = task.alpha_unit
     top = float(alphas[0] / RATIOS[0]) * unit
-    shown = alphas[:longest] * unit
+    shown = alphas[: len(errors)] * unit
     return Choice(float(shown[best]), top, start, shown, errors * task.unit, how)
 
 
@@ -194,16 +228,41 @@ def curve(
     """
     rng = generator(rng)
     part, held = replace_rows(problem, train), replace_rows(problem, test)
+    start = null_neurons(part)
+    return _path(part, held, alphas, start, max_neurons, PATIENCE, rng).errors
+
+
+class _Path(NamedTuple):
+    """Held-out losses, the index of the least, and the network there."""
+
+    errors: Array
+    best: int
+    neurons: Neurons
+
+
+def _path(
+    part: Problem,
+    held: Problem,
+    alphas: Array,
+    neurons: Neurons,
+    max_neurons: int | None,
+    patience: int,
+    rng: np.random.Generator,
+) -> _Path:
+    """Follow a path until `patience` alphas in a row bring nothing."""
     held.__dict__["skip_map"] = part.skip_map
-    with threads_for(part):
-        neurons, errors = null_neurons(part), []
+    held.__dict__.pop("_whole_basis", None)
+    errors, best = [], neurons
+    with one_blas_thread():
         for alpha in alphas:
             neurons = _follow(part.at(alpha), neurons, max_neurons, rng)
             errors.append(held.mean_loss(held.predict(neurons)))
+            least = int(np.argmin(errors))
+            best = neurons if least == len(errors) - 1 else best
             full = max_neurons is not None and len(neurons.t) >= max_neurons
-            if full or len(errors) - 1 - int(np.argmin(errors)) >= PATIENCE:
+            if full or len(errors) - 1 - least >= patience:
                 break
-    return np.array(errors)
+    return _Path(np.array(errors), int(np.argmin(errors)), best)
 
 
 def _follow(

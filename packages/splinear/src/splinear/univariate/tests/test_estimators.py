@@ -374,7 +374,7 @@ def test_bad_weights_are_refused(w, words):
         AdaptiveSplineRegressor().fit(X, Y, sample_weight=w)
 
 
-def test_several_columns_are_told_of_the_coming_tool():
+def test_several_columns_are_told_of_networks():
     with pytest.raises(ValueError, match="them to ShallowNetRegressor"):
         AdaptiveSplineRegressor().fit(np.ones((4, 3)), np.ones(4))
 
