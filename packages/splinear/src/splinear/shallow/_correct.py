@@ -17,41 +17,18 @@ Array = NDArray[np.float64]
 def correct(problem: Problem, neurons: Neurons, tol: float = 1e-13) -> Neurons:
     """Minimise over coefficients and skip connection; drop what becomes zero."""
     if problem.loss.degree == 2 and problem.loss.name == "squared":
-        found = _squared(problem, neurons, problem.w, problem.Y, tol)
+        found = _squared(problem, neurons, tol)
     else:
         found = _newton(problem, neurons, tol)
     return found.take(found.sizes > 0.0)
 
 
-def _squared(
-    problem: Problem, neurons: Neurons, w: Array, Y: Array, tol: float
-) -> Neurons:
-    """Weighted least squares with the penalty, for the weights of the problem."""
-    K, D = neurons.A.shape
-    M, c = _moments(problem, neurons, Y)
-    G, C, y2 = np.zeros((K, K)), np.zeros((K, D)), 0.0
-    for rows in problem.blocks(K):
-        B = problem.basis(rows)
-        root = np.sqrt(w[rows])[:, None]
-        Phi = root * (problem.features(neurons, rows) - B @ M)
-        R = root * (Y[rows] - B @ c)
-        G += Phi.T @ Phi
-        C += Phi.T @ R
-        y2 += float(np.vdot(R, R))
+def _squared(problem: Problem, neurons: Neurons, tol: float) -> Neurons:
+    """Least squares with the penalty; the skip connection follows."""
+    G, C, y2, M, c = problem.normal_equations(neurons)
     level = problem.alpha * problem.atoms.unit_cost
     found = solve_gram(G, C, y2, level, start=neurons.A, tol=tol)
     return Neurons(neurons.U, neurons.t, found.coef, c - M @ found.coef)
-
-
-def _moments(problem: Problem, neurons: Neurons, Y: Array) -> tuple[Array, Array]:
-    """``sum w b phi'`` and ``sum w b y'``: coefficients of both along b."""
-    r = problem.skip_map.shape[1]
-    M, c = np.zeros((r, len(neurons.t))), np.zeros((r, Y.shape[1]))
-    for rows in problem.blocks(len(neurons.t)):
-        B = problem.w[rows, None] * problem.basis(rows)
-        M += B.T @ problem.features(neurons, rows)
-        c += B.T @ Y[rows]
-    return M, c
 
 
 def _newton(problem: Problem, neurons: Neurons, tol: float) -> Neurons:

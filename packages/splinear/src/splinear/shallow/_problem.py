@@ -11,7 +11,7 @@ whose activations stay in the cache.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,16 @@ class Neurons:
     def sizes(self) -> Array:
         """Norms |a_k|, (K,)."""
         return np.sqrt(np.einsum("kd,kd->k", self.A, self.A))
+
+
+class Equations(NamedTuple):
+    """What the corrective step of squared loss needs, orthogonal to the skip."""
+
+    G: Array  # (K, K) Gram matrix of the activations
+    C: Array  # (K, D) their products with the targets
+    y2: float  # squares of the targets
+    M: Array  # (r, K) activations along b
+    c: Array  # (r, D) targets along b
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +190,37 @@ class Problem:
         for rows in blocks(self.n, S.shape[0]):
             F[rows] = self.basis(rows) @ S
         return F
+
+    def correlations(self, neurons: Neurons, R: Array) -> Array:
+        """``sum_i w_i phi_i R_i``, (K, D): eta at the neurons."""
+        total = np.zeros(neurons.A.shape)
+        for rows in self.blocks(len(neurons.t)):
+            total += self.features(neurons, rows).T @ (self.w[rows, None] * R[rows])
+        return total
+
+    def normal_equations(self, neurons: Neurons) -> Equations:
+        """Gram matrices of activations and targets less what lies along b."""
+        K, D = neurons.A.shape
+        M, c = self._along_basis(neurons)
+        G, C, y2 = np.zeros((K, K)), np.zeros((K, D)), 0.0
+        for rows in self.blocks(K):
+            B = self.basis(rows)
+            root = np.sqrt(self.w[rows])[:, None]
+            Phi = root * (self.features(neurons, rows) - B @ M)
+            R = root * (self.Y[rows] - B @ c)
+            G += Phi.T @ Phi
+            C += Phi.T @ R
+            y2 += float(np.vdot(R, R))
+        return Equations(G, C, y2, M, c)
+
+    def _along_basis(self, neurons: Neurons) -> tuple[Array, Array]:
+        r = self.skip_map.shape[1]
+        M, c = np.zeros((r, len(neurons.t))), np.zeros((r, self.n_outputs))
+        for rows in self.blocks(len(neurons.t)):
+            B = self.w[rows, None] * self.basis(rows)
+            M += B.T @ self.features(neurons, rows)
+            c += B.T @ self.Y[rows]
+        return M, c
 
     def to_net(self, neurons: Neurons) -> ShallowNet:
         """The network in the units of X."""

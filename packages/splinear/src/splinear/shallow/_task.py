@@ -72,9 +72,16 @@ def _as_absolute(net: ShallowNet) -> ShallowNet:
 
 
 def make_task(
-    data: Data, loss: Any, activation: str | AtomFamily, order: int | None
+    data: Data,
+    loss: Any,
+    activation: str | AtomFamily,
+    order: int | None,
+    device: Any = None,
 ) -> Task:
-    """Centre and scale: columns by one number, since the seminorm is isotropic."""
+    """Centre and scale: columns by one number, since the seminorm is isotropic.
+
+    With a torch `device` the large passes run there.
+    """
     atoms = family(activation, order)
     inner = Relu() if isinstance(atoms, Absolute) else atoms
     center = data.w @ data.X
@@ -101,6 +108,10 @@ def make_task(
         inner,
         None if smooth is loss else loss,
     )
+    if device is not None:
+        from splinear.shallow._torch_problem import on_device
+
+        problem = on_device(problem, device)
     return Task(problem, atoms, center, scale, out_center, out_scale)
 
 

@@ -275,9 +275,7 @@ def gap_at(
     negative.
     """
     level = problem.alpha * problem.atoms.unit_cost
-    eta, sizes = np.zeros(neurons.A.shape), neurons.sizes
-    for rows in problem.blocks(len(neurons.t)):
-        eta += problem.features(neurons, rows).T @ (problem.w[rows, None] * R[rows])
+    eta, sizes = problem.correlations(neurons, R), neurons.sizes
     norms = np.linalg.norm(eta, axis=1)
     sup = max(found.sup, float(norms.max(initial=0.0)))
     s = min(1.0, level / sup) if sup > 0.0 else 1.0

@@ -53,7 +53,8 @@ class NetEstimator(BaseEstimator):
             quantile=getattr(self, "quantile", 0.5),
             delta=getattr(self, "delta", 1.0),
         )
-        return make_task(read_data(X, Y, w, made), made, self.activation, self.order)
+        data = read_data(X, Y, w, made)
+        return make_task(data, made, self.activation, self.order, self.device)
 
     def _solve(
         self, task: Task, start: ShallowNet | None, rng: Any, choices: list[Choice]

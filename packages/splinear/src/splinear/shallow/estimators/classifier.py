@@ -24,7 +24,7 @@ class ShallowNetClassifier(ClassifierMixin, NetEstimator):
 
     Parameters
     ----------
-    alpha, activation, order, scaling, max_neurons, certificate, n_starts, tol, max_iter, warm_start, random_state, verbose
+    alpha, activation, order, scaling, max_neurons, certificate, n_starts, tol, max_iter, warm_start, random_state, device, verbose
         As in `ShallowNetRegressor`.
 
     Attributes
@@ -62,6 +62,7 @@ class ShallowNetClassifier(ClassifierMixin, NetEstimator):
         max_iter: int = 30,
         warm_start: bool = False,
         random_state: Any = 0,
+        device: Any = None,
         verbose: bool | str = "auto",
     ) -> None:
         self.alpha = alpha
@@ -75,6 +76,7 @@ class ShallowNetClassifier(ClassifierMixin, NetEstimator):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.random_state = random_state
+        self.device = device
         self.verbose = verbose
 
     #: Classes are coupled by the loss.

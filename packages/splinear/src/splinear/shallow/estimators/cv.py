@@ -143,6 +143,7 @@ class ShallowNetRegressorCV(_CrossValidated, ShallowNetRegressor):
         max_iter: int = 30,
         warm_start: bool = False,
         random_state: Any = 0,
+        device: Any = None,
         verbose: bool | str = "auto",
     ) -> None:
         self.alphas = alphas
@@ -162,6 +163,7 @@ class ShallowNetRegressorCV(_CrossValidated, ShallowNetRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.random_state = random_state
+        self.device = device
         self.verbose = verbose
 
     #: What `ShallowNetRegressor` asks whether to warn.
@@ -203,6 +205,7 @@ class ShallowNetClassifierCV(_CrossValidated, ShallowNetClassifier):
         max_iter: int = 30,
         warm_start: bool = False,
         random_state: Any = 0,
+        device: Any = None,
         verbose: bool | str = "auto",
     ) -> None:
         self.alphas = alphas
@@ -218,6 +221,7 @@ class ShallowNetClassifierCV(_CrossValidated, ShallowNetClassifier):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.random_state = random_state
+        self.device = device
         self.verbose = verbose
 
     #: As in `ShallowNetRegressorCV`.

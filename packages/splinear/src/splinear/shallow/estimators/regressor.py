@@ -52,6 +52,8 @@ class ShallowNetRegressor(MultiOutputMixin, RegressorMixin, NetEstimator):
         Start from the last fit.
     random_state : int, Generator or RandomState
         Draws folds and starts.
+    device : str or torch.device, optional
+        Where the passes over all rows and neurons run, by torch; numpy by default.
     verbose : bool or "auto"
         Show the shrinking gap of a long fit; "auto" does so on a terminal.
 
@@ -117,6 +119,7 @@ class ShallowNetRegressor(MultiOutputMixin, RegressorMixin, NetEstimator):
         max_iter: int = 30,
         warm_start: bool = False,
         random_state: Any = 0,
+        device: Any = None,
         verbose: bool | str = "auto",
     ) -> None:
         self.alpha = alpha
@@ -134,6 +137,7 @@ class ShallowNetRegressor(MultiOutputMixin, RegressorMixin, NetEstimator):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.random_state = random_state
+        self.device = device
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ShallowNetRegressor":
