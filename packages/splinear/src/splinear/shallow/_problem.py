@@ -130,6 +130,20 @@ class Problem:
             return self.X[rows] @ T[1:] + T[0]
         return self.monomials(rows) @ T
 
+    def skip(self, rows: slice, S: Array) -> Array:
+        """``S' b`` at some rows, (n, D), without b where that is not kept."""
+        if self._whole_basis is not None or self.atoms.skip_degree != 1:
+            return self.basis(rows) @ S
+        T = self.skip_map
+        return self.X[rows] @ (T[1:] @ S) + T[0] @ S
+
+    def along_skip(self, rows: slice, P: Array) -> Array:
+        """``sum_i b_i P_i`` over some rows, (r, D)."""
+        if self._whole_basis is not None or self.atoms.skip_degree != 1:
+            return self.basis(rows).T @ P
+        T = self.skip_map
+        return T[1:].T @ (self.X[rows].T @ P) + np.outer(T[0], P.sum(axis=0))
+
     @cached_property
     def reach(self) -> float:
         """Largest distance of a row from the mean."""
@@ -152,7 +166,7 @@ class Problem:
         F = np.empty(self.Y.shape)
         for rows in self.blocks(len(neurons.t)):
             F[rows] = self.features(neurons, rows) @ neurons.A
-            F[rows] += self.basis(rows) @ neurons.S
+            F[rows] += self.skip(rows, neurons.S)
         return F
 
     def mean_loss(self, F: Array) -> float:
@@ -181,14 +195,14 @@ class Problem:
         """``sum_i w_i b_i R_i``, (r, D)."""
         total = np.zeros((self.skip_map.shape[1], R.shape[1]))
         for rows in blocks(self.n, total.shape[0]):
-            total += self.basis(rows).T @ (self.w[rows, None] * R[rows])
+            total += self.along_skip(rows, self.w[rows, None] * R[rows])
         return total
 
     def expand(self, S: Array) -> Array:
         """The skip connection at the data, (N, D)."""
         F = np.empty((self.n, S.shape[1]))
         for rows in blocks(self.n, S.shape[0]):
-            F[rows] = self.basis(rows) @ S
+            F[rows] = self.skip(rows, S)
         return F
 
     def correlations(self, neurons: Neurons, R: Array) -> Array:
@@ -243,14 +257,14 @@ class Problem:
         total, gW, gb = 0.0, np.zeros(W.shape), np.zeros(b.shape)
         gV, gS = np.zeros(V.shape), np.zeros(S.shape)
         for rows in self.blocks(len(b)):
-            X, B = self.X[rows], self.basis(rows)
+            X = self.X[rows]
             Z = X @ W.T
             slopes = kernels.activate(Z, b, p, *self.atoms.sides)
-            F = Z @ V + B @ S
+            F = Z @ V + self.skip(rows, S)
             total += float(self.w[rows] @ self.loss.value(self.Y[rows], F))
             P = self.loss.pull(self.Y[rows], F) * -self.w[rows, None]
             gV += Z.T @ P
-            gS += B.T @ P
+            gS += self.along_skip(rows, P)
             back = kernels.pull_back(slopes, P, V)
             gW += back.T @ X
             gb -= back.sum(axis=0)

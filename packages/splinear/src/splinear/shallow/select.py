@@ -38,6 +38,8 @@ PATH = Effort(
     full=16,
     correct=1e-6,
 )
+#: The same on all of many rows, for what a sample has found already.
+WHOLE = replace(PATH, full=4, full_ascent=3, slide=20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,8 +274,10 @@ def _follow(
     rng: np.random.Generator,
 ) -> Neurons:
     """Move along the path to another alpha: rounds without certificates."""
-    method = Sliding(problem, neurons, 1e-2, PATH, rng, max_neurons)
-    for _ in range(ROUNDS):
+    large = problem.n > SAMPLE
+    effort = WHOLE if large else PATH
+    method = Sliding(problem, neurons, 1e-2, effort, rng, max_neurons)
+    for _ in range(1 if large else ROUNDS):
         following = method.rough_step(neurons)
         if following is None:
             break
