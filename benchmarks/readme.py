@@ -12,22 +12,34 @@ from _harness import RESULTS, caption, shown
 README = Path(__file__).resolve().parents[1] / "README.md"
 MARKS = "<!-- RESULTS -->\n", "<!-- /RESULTS -->"
 
-#: Columns of the README's table, and which rows of an area go into it.
-COLUMNS = ("task", "n", "method", "ratio", "limit", "gap")
-AREAS = {"univariate": lambda row: "ratio" in row}
+#: Area -> which of its rows go into the README, and their columns.
+AREAS = {
+    "univariate": (
+        lambda row: "ratio" in row,
+        ("task", "n", "method", "ratio", "limit", "gap"),
+    ),
+    "shallow_prediction": (
+        lambda row: "rmse" in row,
+        ("set", "method", "masks", "rmse_in_sd", "relative_to_ours", "seconds", "size"),
+    ),
+    "shallow_objective": (
+        lambda row: "excess" in row,
+        ("task", "n", "d", "method", "excess", "neurons", "seconds_ratio"),
+    ),
+}
 
 
 def block():
     """Return the markdown of all headline rows."""
     parts = []
-    for area, wanted in AREAS.items():
+    for area, (wanted, columns) in AREAS.items():
         path = RESULTS / f"{area}.json"
         if not path.exists():
             continue
         record = json.loads(path.read_text())
         rows = [row for row in record["rows"] if wanted(row)]
-        lines = [COLUMNS, ["---"] * len(COLUMNS)]
-        lines += [[shown(row.get(name)) for name in COLUMNS] for row in rows]
+        lines = [columns, ["---"] * len(columns)]
+        lines += [[shown(row.get(name)) for name in columns] for row in rows]
         table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
         parts.append(f"\n{caption(record)}\n\n{table}\n")
     return "\n".join(parts) + "\n"
