@@ -101,7 +101,7 @@ def fit_network(
     certificate: str = "auto",
     n_starts: int = 1024,
     tol: float = 1e-6,
-    max_iter: int = 100,
+    max_iter: int = 300,
     random_state: Any = 0,
     device: Any = None,
     verbose: bool | str = False,
