@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,18 +21,20 @@ def digest(config: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def disagreements(numbers: dict[str, float], expected: dict[str, Any]) -> list[str]:
-    """Return one sentence per number that is missing or outside its tolerance.
+def disagreements(
+    numbers: dict[str, float], expected: dict[str, Any]
+) -> dict[str, str]:
+    """Return, by name, a sentence on each number missing or outside its tolerance.
 
     An entry of `expected` has "value", "at_most" or "at_least", and a "tolerance".
     """
-    found = []
+    found = {}
     for name, wish in expected.items():
         got = numbers.get(name, float("nan"))
         above = got - wish.get("value", wish.get("at_most", np.inf))
         below = wish.get("value", wish.get("at_least", -np.inf)) - got
         if not max(above, below) <= wish["tolerance"]:  # a missing number is NaN
-            found.append(f"{name}: got {got:.4g}; expected {wish}")
+            found[name] = f"{name}: got {got:.4g}; expected {wish}"
     return found
 
 
@@ -67,9 +68,11 @@ def main(
     seconds = time.perf_counter() - began
     print(table(numbers))
     print(f"{size}: {seconds:.0f} s; {write(folder, configs[size], numbers, seconds)}")
-    wrong = disagreements(numbers, read_expected(folder)[size])
-    for line in wrong:
-        print("DOES NOT HOLD", line, file=sys.stderr)
+    expected = read_expected(folder)[size]
+    wrong = disagreements(numbers, expected)
+    for name in expected:
+        verdict = "does not hold" if name in wrong else "holds"
+        print(f"{verdict:14} {wrong.get(name, name)}")
     return 1 if wrong else 0
 
 

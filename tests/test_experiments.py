@@ -27,7 +27,7 @@ def test_small_run_gives_the_expected_numbers(path, monkeypatch):
     expected = record.read_expected(path.parent)
     assert expected["small"]
     assert expected["full"]
-    assert record.disagreements(numbers, expected["small"]) == []
+    assert record.disagreements(numbers, expected["small"]) == {}
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.parent.name)
@@ -47,6 +47,6 @@ def test_a_missing_or_wrong_number_is_named(monkeypatch):
         "b": {"at_most": 1.0, "tolerance": 0.0},
         "c": {"at_least": 1.0, "tolerance": 0.0},
     }
-    assert record.disagreements({"a": 1.05, "b": -5.0, "c": 5.0}, wish) == []
+    assert record.disagreements({"a": 1.05, "b": -5.0, "c": 5.0}, wish) == {}
     wrong = record.disagreements({"a": 1.2, "b": 1.1}, wish)
-    assert [line[0] for line in wrong] == ["a", "b", "c"]
+    assert list(wrong) == ["a", "b", "c"]

@@ -34,3 +34,12 @@ def ridges(rng: np.random.Generator, d: int, count: int) -> Callable[[Array], Ar
 def bump(width: float) -> Callable[[Array], Array]:
     """Return a Gaussian around the origin: smooth, radial, along no direction."""
     return lambda X: np.exp(-np.sum(X**2, axis=1) / (2 * width**2))
+
+
+def jump(rng: np.random.Generator, d: int) -> Callable[[Array], Array]:
+    """Return the indicator of a half-space that cuts the data: of no finite norm.
+
+    Every ReLU approximation as good as eps in squared error has a norm of order 1/eps.
+    """
+    (u,), t = directions(rng, 1, d), rng.uniform(-0.5, 0.5) / np.sqrt(d + 2)
+    return lambda X: (X @ u > t).astype(np.float64)

@@ -23,6 +23,8 @@ class Config:
     max_iter: int = 10
     # Neurons closer than this, in direction and offset, count once.
     merge: float = 0.05
+    # Singular values of coefficients below this part of the largest count as zero.
+    least: float = 0.1
 
 
 CONFIGS = {

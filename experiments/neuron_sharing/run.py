@@ -30,6 +30,18 @@ def distinct(nets: list[ShallowNet], merge: float) -> int:
     return len(kept)
 
 
+def rank(nets: list[ShallowNet], least: float) -> int:
+    """Return the rank of the coefficients, (neurons, outputs), side by side.
+
+    Neighbouring neurons that stand for one true neuron have coefficients of one
+    direction, so that the rank counts them once; `least` over the largest singular
+    value counts as zero.
+    """
+    sizes = [np.linalg.svd(net.coef, compute_uv=False) for net in nets]
+    values = np.concatenate(sizes)
+    return int(np.sum(values > least * values.max(initial=0.0)))
+
+
 def path(config: Config, train: Sample) -> list[ShallowNet]:
     """Return the networks along the path of one group of outputs."""
     _, results = fit_network_path(
@@ -92,6 +104,7 @@ def measure(config: Config, design: str, seed: int) -> dict[str, Array]:
     for method, fit in METHODS.items():
         groups = fit(config, train, valid)
         found[f"{method}.neurons"] = [distinct(nets, config.merge) for nets in groups]
+        found[f"{method}.rank"] = [rank(nets, config.least) for nets in groups]
         found[f"{method}.mse"] = [error(nets, T, f(T)) for nets in groups]
     return {name: np.array(values, dtype=float) for name, values in found.items()}
 
