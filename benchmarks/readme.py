@@ -26,6 +26,10 @@ AREAS = {
         lambda row: "excess" in row,
         ("task", "n", "d", "method", "excess", "neurons", "seconds_ratio"),
     ),
+    "multitask": (
+        lambda row: "ratio" in row,
+        ("task", "ratio", "limit", "difference", "relative_gap"),
+    ),
     "shallow_scale": (
         lambda row: True,
         ("what", "device", "rows", "neurons", "relative_to_products", "memory_in_X"),
