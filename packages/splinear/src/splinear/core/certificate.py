@@ -93,5 +93,5 @@ def certify(
     >>> certify("exact", objective=3.0, gap=0.5, scale=2.0).relative_gap
     0.25
     """
-    relative = 0.0 if gap <= 0.0 else float(gap / scale)  # a NaN stays a NaN
+    relative = 0.0 if gap <= 0.0 else gap / scale  # a NaN stays a NaN
     return Certificate(kind, gap, relative, objective - gap, starts)

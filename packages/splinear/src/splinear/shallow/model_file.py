@@ -1,6 +1,5 @@
 """Fitted network estimators as JSON: readable, versioned, exact to the last bit."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from splinear.core.certificate import Certificate
+from splinear.core.records import plain, read_record, write_record
 from splinear.core.status import Status
 from splinear.shallow.estimators import ShallowNetClassifier, ShallowNetRegressor
 from splinear.shallow.net import ShallowNet
@@ -43,8 +43,7 @@ def save_network_model(
         If the estimator is of another class, or a parameter is no plain value.
     """
     record = network_model_to_dict(model, x=x, y=y)
-    text = json.dumps(record, indent=1, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_record(record, path)
 
 
 def load_network_model(path: str | Path) -> Any:
@@ -64,12 +63,7 @@ def load_network_model(path: str | Path) -> Any:
     ValueError
         If the file is no such model, or of a version that this release does not know.
     """
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is no model file: it is not JSON ({error})"
-        ) from error
+    record = read_record(path, "model file")
     try:
         return network_model_from_dict(record)
     except (LookupError, TypeError, AttributeError) as error:
@@ -102,14 +96,14 @@ def network_model_to_dict(
         "columns": {"x": None if names is None else [*map(str, names)], "y": y},
         "in_frame": hasattr(model, "feature_names_in_"),
         "parameters": {
-            name: _plain(name, value) for name, value in model.get_params().items()
+            name: plain(name, value) for name, value in model.get_params().items()
         },
         "net": model._inner_net.to_dict(),
         "center": model.center_.tolist(),
         "scale": model.scale_.tolist(),
         "certificate": asdict(model.certificate_),
         "status": model.status_.name,
-        "fitted": {name: _plain(name, getattr(model, name)) for name in _PLAIN},
+        "fitted": {name: plain(name, getattr(model, name)) for name in _PLAIN},
     }
     if hasattr(model, "classes_"):
         record["classes"] = model.classes_.tolist()
@@ -158,16 +152,3 @@ def _restore(model: Any, record: dict[str, Any]) -> None:
         model.classes_ = np.array(record["classes"], dtype=record["classes_dtype"])
     else:
         model._flat = record["flat"]
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(name, entry) for entry in value]
-    raise TypeError(
-        f"{name} must be a number, a word or a list to be saved as JSON; got "
-        f"{type(value).__name__}: pickle the estimator instead"
-    )

@@ -1,9 +1,8 @@
 """Networks as JSON: readable, versioned, exact to the last bit."""
 
-import json
 from pathlib import Path
-from typing import Any
 
+from splinear.core.records import read_record, write_record
 from splinear.shallow.net import ShallowNet
 
 
@@ -17,8 +16,7 @@ def save_net(net: ShallowNet, path: str | Path) -> None:
     path : str or Path
         File to write.
     """
-    text = json.dumps(net.to_dict(), indent=1, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_record(net.to_dict(), path)
 
 
 def load_net(path: str | Path) -> ShallowNet:
@@ -38,12 +36,7 @@ def load_net(path: str | Path) -> ShallowNet:
     ValueError
         If the file is no network, or of a version that this release does not know.
     """
-    try:
-        record: Any = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is no file of a network: it is not JSON ({error})"
-        ) from error
+    record = read_record(path, "file of a network")
     try:
         return ShallowNet.from_dict(record)
     except (TypeError, ValueError) as error:

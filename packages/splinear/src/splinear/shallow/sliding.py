@@ -293,7 +293,8 @@ def scale_of(problem: Problem) -> float:
         null = problem.mean_loss(problem.predict(null_neurons(problem)))
         zero = problem.mean_loss(np.zeros(problem.Y.shape))
         # Rounding of f enters squares by its square, absolute values as it is.
-        root = np.sqrt(np.finfo(np.float64).eps) if problem.loss.degree == 1 else 1.0
+        eps = float(np.finfo(np.float64).eps)
+        root = eps**0.5 if problem.loss.degree == 1 else 1.0
         problem.__dict__["scale"] = gap_scale(null, zero / root)
     return problem.__dict__["scale"]
 

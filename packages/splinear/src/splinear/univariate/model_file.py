@@ -1,6 +1,5 @@
 """Fitted estimators as JSON: readable, versioned, exact to the last bit."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from splinear.core.certificate import Certificate
+from splinear.core.records import plain, read_record, write_record
 from splinear.core.status import Status
 from splinear.univariate.estimators import (
     AdaptiveSplineClassifier,
@@ -60,8 +60,7 @@ def save_model(
         If the estimator is of another class, or a parameter is no plain value.
     """
     record = model_to_dict(estimator, x=x, y=y)
-    text = json.dumps(record, indent=1, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_record(record, path)
 
 
 def load_model(path: str | Path) -> Any:
@@ -81,12 +80,7 @@ def load_model(path: str | Path) -> Any:
     ValueError
         If the file is no such model, or of a version that this release does not know.
     """
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is no model file: it is not JSON ({error})"
-        ) from error
+    record = read_record(path, "model file")
     try:
         return model_from_dict(record)
     except ValueError as error:
@@ -108,7 +102,7 @@ def model_to_dict(
         raise TypeError(f"estimator must be one of {tuple(_ESTIMATORS)}; got {kind}")
     functions = estimator._functions()
     names = getattr(estimator, "feature_names_in_", None)
-    fitted = {name: _plain(name, getattr(estimator, name)) for name in _PLAIN}
+    fitted = {name: plain(name, getattr(estimator, name)) for name in _PLAIN}
     arrays = {
         n: _array(getattr(estimator, n)) for n in _ARRAYS if hasattr(estimator, n)
     }
@@ -123,7 +117,7 @@ def model_to_dict(
             "x_kind": estimator.x_kind_,
         },
         "parameters": {
-            name: _plain(name, value) for name, value in estimator.get_params().items()
+            name: plain(name, value) for name, value in estimator.get_params().items()
         },
         "functions": [
             {"kind": type(function).__name__, "record": function.to_dict()}
@@ -143,25 +137,10 @@ def _certificates(estimator: Any) -> list[Certificate]:
     return getattr(estimator, "certificates_", [estimator.certificate_])
 
 
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(name, entry) for entry in value]
-    raise TypeError(
-        f"{name} must be a number, a word or a list to be saved as JSON; got "
-        f"{type(value).__name__}: pickle the estimator instead, or set a plain value"
-    )
-
-
 def _array(values: Any) -> dict[str, Any]:
     array = np.asarray(values)
     return {"dtype": "object" if array.dtype.kind == "O" else array.dtype.str,
-            "values": _plain("an array", array)}  # fmt: skip
+            "values": plain("an array", array)}  # fmt: skip
 
 
 def model_from_dict(record: Any) -> Any:
