@@ -28,10 +28,11 @@ class TorchProblem(Problem):
     device: str = "cpu"
 
     @cached_property
-    def _data(self) -> tuple[Any, Any, Any]:
-        """X, w and the basis of the skip connection, on the device."""
+    def _data(self) -> tuple[Any, Any, Any, Any]:
+        """X, w, the basis of the skip connection and Y, on the device."""
         basis = Problem.basis(self, slice(None))
-        return self._send(self.X), self._send(self.w), self._send(basis)
+        X, w, B, Y = map(self._send, (self.X, self.w, basis, self.Y))
+        return X, w, B, Y
 
     def _send(self, values: Array) -> Any:
         import torch
@@ -83,8 +84,8 @@ class TorchProblem(Problem):
     def normal_equations(self, neurons: Neurons) -> Equations:
         """Gram matrices of activations and targets, as `Problem` has them."""
         U, t = self._send(neurons.U), self._send(neurons.t)
-        _, w, B = self._data
-        Y, M = self._send(self.Y), self._send(self.correlate_basis(neurons))
+        _, w, B, Y = self._data
+        M = self._along_skip_map(U, t)
         c = B.T @ (w[:, None] * Y)
         K, D = neurons.A.shape
         G, C, y2 = self._send(np.zeros((K, K))), self._send(np.zeros((K, D))), 0.0
@@ -98,21 +99,20 @@ class TorchProblem(Problem):
         back = [part.cpu().numpy() for part in (G, C, M, c)]
         return Equations(back[0], back[1], y2, back[2], back[3])
 
-    def correlate_basis(self, neurons: Neurons) -> Array:
-        """``sum_i w_i b_i phi_i``, (r, K)."""
-        U, t = self._send(neurons.U), self._send(neurons.t)
-        _, w, B = self._data
-        total = self._send(np.zeros((B.shape[1], len(neurons.t))))
+    def _along_skip_map(self, U: Any, t: Any) -> Any:
+        """``sum_i w_i b_i phi_i``, (r, K), on the device."""
+        _, w, B, _ = self._data
+        total = self._send(np.zeros((B.shape[1], len(t))))
         for rows in self._parts(len(t)):
             weighted = w[rows, None] * B[rows]
             total += weighted.T @ self._activations(U, t, rows)[0]
-        return total.cpu().numpy()
+        return total
 
     def raw_value_and_gradient(
         self, W: Array, b: Array, V: Array, S: Array
     ) -> tuple[float, Array, Array, Array, Array]:
         """Mean loss of ``sum_k V_k rho(W_k . x - b_k) + S' b(x)`` and its gradient."""
-        X, _, B = self._data
+        X, _, B, _ = self._data
         sent = [self._send(part) for part in (W, b, V, S)]
         total, sums = 0.0, [part.new_zeros(part.shape) for part in sent]
         for rows in self._parts(len(b)):
