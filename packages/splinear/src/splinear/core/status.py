@@ -21,6 +21,10 @@ class Status(Enum):
         "The gap stopped shrinking at the limit of floating point: the value is the "
         "best point found; raise tol, or rescale the data if the gap matters."
     )
+    UNPROVEN = (
+        "The search found nothing better, but what is proven is a larger gap than the "
+        "tolerance: the value stands; the bound tightens with fewer columns or rows."
+    )
     INTERRUPTED = (
         "Interrupted by the user: the value is the best point so far, with its gap."
     )

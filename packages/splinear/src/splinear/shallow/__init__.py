@@ -40,6 +40,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.shallow.norms import radon_tv_gaussian as radon_tv_gaussian
     from splinear.shallow.norms import variation_norm as variation_norm
     from splinear.shallow.printout import describe as describe
+    from splinear.shallow.sparsify import sparsify as sparsify
+    from splinear.shallow.sparsify import width_bound as width_bound
 
 # Public name -> the module that defines it.
 _HOME = {
@@ -68,9 +70,11 @@ _HOME = {
     "radon_tv_gaussian": "norms",
     "save_net": "net_file",
     "save_network_model": "model_file",
+    "sparsify": "sparsify",
     "to_onnx": "convert_onnx",
     "to_torch": "convert_torch",
     "variation_norm": "norms",
+    "width_bound": "sparsify",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 (all are strings)

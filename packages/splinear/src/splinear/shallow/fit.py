@@ -19,7 +19,7 @@ from splinear.shallow._outputs import each_output
 from splinear.shallow._problem import Neurons, Problem
 from splinear.shallow._task import Task, make_task
 from splinear.shallow.atoms import AtomFamily
-from splinear.shallow.exact_pricing import feasible
+from splinear.shallow.exact_pricing import MAX_DIMENSION, feasible
 from splinear.shallow.losses import make_net_loss
 from splinear.shallow.net import ShallowNet
 from splinear.shallow.search import price
@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 
 #: Seconds that one exact pricing may take.
 EXACT_SECONDS = 2.0
+#: Rows times boxes that a bound may look at: some ten seconds in ten columns.
+BOUND_WORK = 5e7
 #: Largest |eta| that is rounding, in the units of a task.
 NOISE = 1e-12
 
@@ -144,8 +146,11 @@ def fit_network(
         Where to start, for instance the fit at a neighbouring alpha.
     max_neurons : int, optional
         No more than so many; the certificate then says what that costs.
-    certificate : {"auto", "heuristic"}
-        Whether prices are exact where that takes seconds (up to three dimensions).
+    certificate : {"auto", "exact", "bounded", "heuristic"}
+        What a gap is to rest on: the exact supremum of eta, in up to three dimensions;
+        a proven bound on it by branch and bound, for some ten seconds at the end (useful
+        in up to five columns, loose above); or a search. "auto" is exact where that
+        takes seconds, else heuristic.
     n_starts : int, >= 1
         Starts of the search before a gap is believed.
     tol : float, > 0
@@ -163,13 +168,15 @@ def fit_network(
     Returns
     -------
     Result of ShallowNet
-        Its certificate is "exact" where every neuron was priced, else "heuristic":
-        the gap then rests on a search with `starts` starts and proves nothing.
+        Its certificate is "exact" where every neuron was priced, "bounded" where eta
+        was bounded, both proven; else "heuristic": the gap then rests on a search with
+        `starts` starts and proves nothing.
 
     Raises
     ------
     ValueError
-        If shapes disagree, entries are not finite, or an option is unknown.
+        If shapes disagree, entries are not finite, an option is unknown, or a proof is
+        asked for that is not to be had.
 
     References
     ----------
@@ -265,11 +272,12 @@ def solve(
         start = null_neurons(task.problem) if start is None else start
         method = Sliding(task.problem, start, tol, effort, rng, max_neurons)
         found = iterate(method, tol=tol, max_iter=max_iter, progress=progress)
-        state = method.confirmed(found.value)
+        state = method.proven(method.confirmed(found.value))
     unit, proof = task.unit, state.certificate
     status = found.status
     if status is Status.CONVERGED and proof.relative_gap > tol:
-        status = Status.STALLED  # the last starts found what the others had not
+        # The last starts found what the others had not, or the bound is loose.
+        status = Status.UNPROVEN if proof.kind == "bounded" else Status.STALLED
     return Result(
         task.to_net(state.neurons),
         status,
@@ -294,7 +302,7 @@ def effort_for(problem: Problem, certificate: str, n_starts: int) -> Effort:
     ----------
     problem : Problem
         The data.
-    certificate : {"auto", "heuristic"}
+    certificate : {"auto", "exact", "bounded", "heuristic"}
         As in `fit_network`.
     n_starts : int, >= 1
         Starts before a gap is believed.
@@ -302,16 +310,35 @@ def effort_for(problem: Problem, certificate: str, n_starts: int) -> Effort:
     Raises
     ------
     ValueError
-        If `certificate` is unknown.
+        If `certificate` is unknown, or is a proof that is not to be had.
     """
-    if certificate not in ("auto", "heuristic"):
-        raise ValueError(
-            f"certificate must be 'auto' or 'heuristic'; got {certificate!r}"
-        )
     many = int(check_scalar("n_starts", n_starts, low=1))
-    exact = (
-        certificate == "auto"
-        and problem.atoms.order == 2
-        and feasible(problem.n, problem.X.shape[1], EXACT_SECONDS)
-    )
-    return Effort(few=min(48, many), many=many, exact=exact)
+    kind = _kind(problem, certificate)
+    boxes = max(100, int(BOUND_WORK / problem.n)) if kind == "bounded" else 0
+    return Effort(few=min(48, many), many=many, exact=kind == "exact", boxes=boxes)
+
+
+def _kind(problem: Problem, asked: str) -> str:
+    """Return the kind of certificate to work for.
+
+    Raises
+    ------
+    ValueError
+        As `effort_for`.
+    """
+    kinds = ("auto", "exact", "bounded", "heuristic")
+    if asked not in kinds:
+        raise ValueError(
+            f"certificate must be one of {', '.join(kinds)}; got {asked!r}"
+        )
+    (n, d), order = problem.X.shape, problem.atoms.order
+    if asked in ("exact", "bounded") and order != 2:
+        raise ValueError(f"proofs are for order 2; got order {order}: use 'heuristic'")
+    if asked == "exact" and d > MAX_DIMENSION:
+        raise ValueError(
+            f"an exact certificate needs at most {MAX_DIMENSION} columns; got {d}: "
+            "use 'bounded' or 'heuristic'"
+        )
+    if asked == "auto":
+        return "exact" if order == 2 and feasible(n, d, EXACT_SECONDS) else "heuristic"
+    return asked

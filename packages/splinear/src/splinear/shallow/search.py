@@ -10,6 +10,7 @@ from splinear.core.threads import one_blas_thread
 from splinear.shallow import _search_kernels as kernels
 from splinear.shallow._problem import Problem, replace_rows
 from splinear.shallow._smooth_search import ascend_smooth
+from splinear.shallow.bounded_pricing import price_bounded
 from splinear.shallow.exact_pricing import price_exact
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ class Found(NamedTuple):
     U: Array  # (M, d)
     t: Array  # (M,)
     values: Array  # (M,) norms of eta
-    sup: float  # a bound on |eta|, if exact; else the largest value found
+    sup: float  # a bound on |eta|; if heuristic, the largest value found
     kind: Kind
     starts: int
 
@@ -74,6 +75,29 @@ def price(
         found = _distinct(directions, offsets, values, problem.reach)
     U, t, values = found
     return Found(U, t, values, float(values.max(initial=0.0)), "heuristic", starts)
+
+
+def bound(problem: Problem, R: Array, known: Found, boxes: int, tol: float) -> Found:
+    """Return what is known with a proven bound on |eta| everywhere.
+
+    Parameters
+    ----------
+    problem : Problem
+    R : (N, D) array
+        Dual rows.
+    known : Found
+        Maxima for this R.
+    boxes : int
+        Boxes of directions to look at.
+    tol : float
+        How far above alpha, relative, the bound may end.
+    """
+    p, size = problem.w[:, None] * R, problem.atoms.unit_cost
+    level = max(problem.alpha * size, known.sup)
+    proof = price_bounded(
+        problem.X, p, tol=tol, floor=(1.0 + tol) * level / size, max_boxes=boxes
+    )
+    return known._replace(sup=max(known.sup, proof.bound * size), kind="bounded")
 
 
 def draw_starts(X: Array, count: int, rng: np.random.Generator) -> Array:

@@ -18,7 +18,7 @@ from splinear.shallow._correct import correct
 from splinear.shallow._descend import descend
 from splinear.shallow._merge import merge
 from splinear.shallow._problem import Neurons, Problem
-from splinear.shallow.search import Found, price
+from splinear.shallow.search import Found, bound, price
 
 Array = NDArray[np.float64]
 
@@ -50,6 +50,8 @@ class Effort:
         Least tolerance of a corrective step of losses other than squares.
     exact : bool
         Whether prices are exact where that is feasible.
+    boxes : int
+        Boxes of directions that a bound at the end may look at; 0 is none.
     """
 
     few: int = 48
@@ -63,6 +65,7 @@ class Effort:
     full_ascent: int = 6
     correct: float = 1e-13
     exact: bool = False
+    boxes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +243,18 @@ class Sliding:
             return state
         return self._more(state, self._effort.many)
 
+    def proven(self, state: State) -> State:
+        """Return the state with a bound on eta, if one is asked for."""
+        if not self._effort.boxes:
+            return state
+        problem, R = self._problem, self._problem.residual(state.F)
+        # A bound that is higher by x adds about x times the penalty to the gap.
+        penalty = problem.alpha * problem.atoms.unit_cost * state.neurons.sizes.sum()
+        room = max(self._tol * self._scale - state.certificate.gap, 0.0)
+        tol = max(1e-9, 0.5 * room / max(penalty, self._scale))
+        found = bound(problem, R, state.found, self._effort.boxes, tol)
+        return self._known(state.neurons, state.F, R, found)
+
     def _more(self, state: State, starts: int) -> State:
         starts = min(starts, self._effort.many - state.found.starts)
         neurons = state.neurons
@@ -253,10 +268,13 @@ class Sliding:
         starts: int,
         known: Found | None = None,
     ) -> State:
+        R = self._problem.residual(F)
+        found = price(self._problem, R, near, starts, self._effort, self._rng, known)
+        return self._known(neurons, F, R, found)
+
+    def _known(self, neurons: Neurons, F: Array, R: Array, found: Found) -> State:
         problem = self._problem
-        R = problem.residual(F)
         value, truth = problem.objective(neurons, F), problem.true_objective(neurons, F)
-        found = price(problem, R, near, starts, self._effort, self._rng, known)
         smooth, violation, residual = gap_at(problem, neurons, F, R, found)
         gap = smooth + truth - value
         proof = certify(found.kind, truth, gap, self._scale, found.starts)

@@ -39,8 +39,9 @@ class ShallowNetRegressor(MultiOutputMixin, RegressorMixin, NetEstimator):
         is part of the model; everything fitted comes back in the units of X.
     max_neurons : int or None
         No more neurons than that.
-    certificate : {"auto", "heuristic"}
-        Whether neurons are priced exactly where that takes seconds.
+    certificate : {"auto", "exact", "bounded", "heuristic"}
+        What the gap rests on: see `fit_network`. "bounded" proves it in four or five
+        columns, at some ten seconds.
     n_starts : int
         Starts of the search before a gap is believed.
     tol : float
