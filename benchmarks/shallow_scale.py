@@ -4,7 +4,7 @@
 times value and gradient of the joint descent against the products X W', P' X and the
 two with the coefficients that it contains, over the same blocks, both on one thread.
 Memory is the peak of the process less what it was before the fit, in units of X. With a
-CUDA device the same pass and fit run there too.
+CUDA device the same pass and fit run there too. Exits with 1 above LIMITS.
 """
 
 import argparse
@@ -20,6 +20,9 @@ from splinear.shallow import fit_network, network_alpha_max
 from splinear.shallow._fit_checks import read_data
 from splinear.shallow._task import make_task
 from splinear.shallow.losses import make_net_loss
+
+#: A pass in units of its products, and memory of a fit in units of X.
+LIMITS = {"relative_to_products": 2.0, "memory_in_X": 3.0}
 
 
 def data(N, d):
@@ -115,6 +118,8 @@ def main():
         row = fit_row(X, y, alpha, device)
         bench.row(what="fit", device=device or "numpy", **shape, **row)
     bench.write()
+    over = [r for r in bench.rows if any(r.get(k, 0.0) > LIMITS[k] for k in LIMITS)]
+    return 1 if over else 0
 
 
 if __name__ == "__main__":

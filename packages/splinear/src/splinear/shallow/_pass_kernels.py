@@ -24,15 +24,14 @@ def activate(Z, b, p, below, above):
 
 @njit(cache=True)
 def pull_back(slopes, P, V):
-    """Overwrite slopes by ``slopes * (P V')`` and return it."""
+    """Overwrite slopes by ``slopes * (P V')``; return the sums of its columns."""
     n, K = slopes.shape
-    if P.shape[1] == 1:
-        for i in range(n):
-            for k in range(K):
-                slopes[i, k] *= P[i, 0] * V[k, 0]
-        return slopes
-    back = P @ V.T
+    single = P.shape[1] == 1
+    back = P if single else P @ V.T
+    sums = np.zeros(K)
     for i in range(n):
         for k in range(K):
-            slopes[i, k] *= back[i, k]
-    return slopes
+            factor = back[i, 0] * V[k, 0] if single else back[i, k]
+            slopes[i, k] *= factor
+            sums[k] += slopes[i, k]
+    return sums

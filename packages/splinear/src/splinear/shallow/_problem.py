@@ -265,9 +265,8 @@ class Problem:
             P = self.loss.pull(self.Y[rows], F) * -self.w[rows, None]
             gV += Z.T @ P
             gS += self.along_skip(rows, P)
-            back = kernels.pull_back(slopes, P, V)
-            gW += back.T @ X
-            gb -= back.sum(axis=0)
+            gb -= kernels.pull_back(slopes, P, V)
+            gW += slopes.T @ X
         return total, gW, gb, gV, gS
 
 
