@@ -137,7 +137,24 @@ def _number(table: Table, name: str, row: int, cell: Any) -> float:
 
 
 def label_column(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
-    """Return labels: integers if all cells are, else words."""
+    """Return labels: integers if all cells are, else words.
+
+    Raises
+    ------
+    ValueError
+        If most rows have a label of their own: then the column is no class.
+    """
+    labels = _labels(table, name, rows)
+    count = len(np.unique(labels))
+    if count > max(20, len(labels) // 2):
+        raise ValueError(
+            f"{table.path}, column {name!r}: {count} labels in {len(labels)} rows, too "
+            "many for classes: numbers want --loss squared, huber or quantile"
+        )
+    return labels
+
+
+def _labels(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
     cells = table.column(name)
     if not isinstance(cells, list):
         return cells[rows]

@@ -189,3 +189,11 @@ def test_a_damaged_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=str(path)):
         load_network_model(path)
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]])
+def test_numbers_are_not_taken_for_classes(data, capsys, names):
+    words = ("--x", *names, "--y", "y", "--loss", "logistic", "--alpha", "0.01")
+    status, _, err = run(capsys, "fit", data, *words)
+    assert status == 2
+    assert "too many for classes" in err
