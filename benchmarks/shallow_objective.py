@@ -101,7 +101,7 @@ def tabular(name):
 def ours(X, y, alpha, args):
     """Return the cells of our solver."""
     start = time.perf_counter()
-    found = fit_network(X, y, alpha, tol=1e-4, max_iter=60, n_starts=256)
+    found = fit_network(X, y, alpha, tol=1e-4, n_starts=256)
     seconds = time.perf_counter() - start
     objective, neurons = score(found.value, X, y, alpha)
     proof = found.certificate
