@@ -77,7 +77,15 @@ def conditions():
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": git("rev-parse", "--short=12", "HEAD") or "none",
-        "clean": not git("status", "--porcelain", "--untracked-files=no"),
+        # Results that a run resumes, and writes, are no change of what is measured.
+        "clean": not git(
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+            "--",
+            ":/",
+            ":/!benchmarks/results",
+        ),
         "machine": machine(),
         "versions": versions(),
     }
