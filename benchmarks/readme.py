@@ -26,6 +26,10 @@ AREAS = {
         lambda row: "excess" in row,
         ("task", "n", "d", "method", "excess", "neurons", "seconds_ratio"),
     ),
+    "shallow_optimality": (
+        lambda row: True,
+        ("d", "n", "loss", "neurons", "kkt_residual", "fresh_starts", "violation"),
+    ),
     "multitask": (
         lambda row: "ratio" in row,
         ("task", "ratio", "limit", "difference", "relative_gap"),
