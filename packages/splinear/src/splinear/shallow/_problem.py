@@ -130,16 +130,21 @@ class Problem:
             return self.X[rows] @ T[1:] + T[0]
         return self.monomials(rows) @ T
 
+    @property
+    def _affine(self) -> bool:
+        """Whether b is best applied as a map of X: affine, and not kept."""
+        return self._whole_basis is None and self.atoms.skip_degree == 1
+
     def skip(self, rows: slice, S: Array) -> Array:
         """``S' b`` at some rows, (n, D), without b where that is not kept."""
-        if self._whole_basis is not None or self.atoms.skip_degree != 1:
+        if not self._affine:
             return self.basis(rows) @ S
         T = self.skip_map
         return self.X[rows] @ (T[1:] @ S) + T[0] @ S
 
     def along_skip(self, rows: slice, P: Array) -> Array:
         """``sum_i b_i P_i`` over some rows, (r, D)."""
-        if self._whole_basis is not None or self.atoms.skip_degree != 1:
+        if not self._affine:
             return self.basis(rows).T @ P
         T = self.skip_map
         return T[1:].T @ (self.X[rows].T @ P) + np.outer(T[0], P.sum(axis=0))
