@@ -157,8 +157,10 @@ def warm_up():
 
 
 def compared(rows):
-    """Return rows with what relates them to ours, however often ours was run again."""
+    """Return rows in order, with what relates them to ours, however often it ran."""
     mine = {r["task"]: r for r in rows if r["method"] == "ours" and "objective" in r}
+    order, methods = TASKS.index, list(METHODS)
+    rows = sorted(rows, key=lambda r: (order(r["task"]), methods.index(r["method"])))
     return [r | against(r, mine.get(r["task"], {})) for r in rows]
 
 
