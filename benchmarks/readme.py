@@ -34,6 +34,19 @@ AREAS = {
         lambda row: "ratio" in row,
         ("task", "ratio", "limit", "difference", "relative_gap"),
     ),
+    "processes": (
+        lambda row: True,
+        (
+            "task",
+            "neurons",
+            "points",
+            "over_product",
+            "limit_product",
+            "numpy_over_ours",
+            "limit_numpy",
+            "memory_mib",
+        ),
+    ),
     "shallow_scale": (
         lambda row: True,
         ("what", "device", "rows", "neurons", "relative_to_products", "memory_in_X"),
