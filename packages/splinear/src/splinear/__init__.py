@@ -14,6 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
+    from splinear.factorization import (
+        DeepMatrixFactorization as DeepMatrixFactorization,
+    )
+    from splinear.factorization import (
+        RegularizedMatrixFactorization as RegularizedMatrixFactorization,
+    )
+    from splinear.processes import CubicSplineGP as CubicSplineGP
+    from splinear.processes import RandomReLUProcess as RandomReLUProcess
     from splinear.shallow import ShallowNet as ShallowNet
     from splinear.shallow import ShallowNetClassifier as ShallowNetClassifier
     from splinear.shallow import ShallowNetClassifierCV as ShallowNetClassifierCV
@@ -38,6 +46,10 @@ _HOME = {
     "AdaptiveSplineClassifier": "splinear.univariate",
     "AdaptiveSplineRegressor": "splinear.univariate",
     "AdaptiveSplineRegressorCV": "splinear.univariate",
+    "CubicSplineGP": "splinear.processes",
+    "DeepMatrixFactorization": "splinear.factorization",
+    "RandomReLUProcess": "splinear.processes",
+    "RegularizedMatrixFactorization": "splinear.factorization",
     "ShallowNet": "splinear.shallow",
     "ShallowNetClassifier": "splinear.shallow",
     "ShallowNetClassifierCV": "splinear.shallow",
