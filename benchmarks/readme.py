@@ -34,6 +34,10 @@ AREAS = {
         lambda row: "ratio" in row,
         ("task", "ratio", "limit", "difference", "relative_gap"),
     ),
+    "factorization": (
+        lambda row: "ratio" in row,
+        ("task", "method", "ratio", "limit", "relative_error", "tol"),
+    ),
     "processes": (
         lambda row: True,
         (
