@@ -23,9 +23,11 @@ LAWS = [
     UNIFORM,
     UNIFORM.scaled(3.0),
 ]
+# Workers must agree on names: that of a function tells its address.
+NAMES = [f"{type(law).__name__}-{k}" for k, law in enumerate(LAWS)]
 
 
-@pytest.mark.parametrize("law", LAWS, ids=repr)
+@pytest.mark.parametrize("law", LAWS, ids=NAMES)
 def test_draws_have_the_characteristic_function(law):
     v = law.sample(np.random.default_rng(0), 100_000)
     for xi in (0.3, 1.0, 4.0):
@@ -37,7 +39,7 @@ def test_draws_have_the_characteristic_function(law):
         assert abs(oracles.z_of_mean(np.sin(xi * v), 0.0)) <= 4.0
 
 
-@pytest.mark.parametrize("law", LAWS, ids=repr)
+@pytest.mark.parametrize("law", LAWS, ids=NAMES)
 def test_draws_have_the_moments(law):
     v = law.sample(np.random.default_rng(1), 200_000)
     for n in (1, 2, 3, 4):
@@ -46,7 +48,7 @@ def test_draws_have_the_moments(law):
             assert abs(oracles.z_of_mean(v**n, moment)) <= 4.0
 
 
-@pytest.mark.parametrize("law", LAWS, ids=repr)
+@pytest.mark.parametrize("law", LAWS, ids=NAMES)
 def test_scaling_multiplies_draws(law):
     v = law.sample(np.random.default_rng(2), 50)
     w = law.scaled(2.5).sample(np.random.default_rng(2), 50)
