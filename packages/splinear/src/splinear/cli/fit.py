@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from splinear.cli.report import describe
     from splinear.cli.table import read_table
 
+    estimator = build(args)  # wrong options need no data to be refused
     data = read_data(
         read_table(args.data),
         args.x,
@@ -97,7 +98,6 @@ def run(args: argparse.Namespace) -> int:
     )
     if data.n_dropped:
         print(f"left out {data.n_dropped} rows with missing cells")
-    estimator = build(args)
     began = time.perf_counter()
     estimator.fit(data.x, data.y, sample_weight=data.w)
     seconds = time.perf_counter() - began
