@@ -17,7 +17,10 @@ CLEARED = ("PYTHONOPTIMIZE", "MPLBACKEND", "MATPLOTLIBRC", "SOURCE_DATE_EPOCH")
 KEPT = ("SPLINEAR_DATA", "NUMBA_CACHE_DIR")  # places, not results
 
 # Modules that are nothing without an extra: collected only where it is installed.
-NEEDS_TORCH = ["packages/splinear/src/splinear/shallow/_torch_module.py"]
+NEEDS_TORCH = [
+    "packages/splinear/src/splinear/shallow/_torch_module.py",
+    "docs/theory-attention.md",
+]
 collect_ignore = [] if importlib.util.find_spec("torch") else NEEDS_TORCH
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
