@@ -51,6 +51,10 @@ AREAS = {
             "memory_mib",
         ),
     ),
+    "attention": (
+        lambda row: "limit" in row and row["limit"],
+        ("figure", "value", "limit", "verdict"),
+    ),
     "shallow_scale": (
         lambda row: True,
         ("what", "device", "rows", "neurons", "relative_to_products", "memory_in_X"),
