@@ -1,0 +1,144 @@
+"""A client's lookups: which tags, and what follows from what was found."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from private_presence.errors import PresenceError, RestoredStateError
+from private_presence.primitives.secret import equal
+from private_presence.protocol.client import Client, mark_restored
+from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind
+from private_presence.protocol.friend import (
+    forget,
+    lt_place,
+    read_lt,
+    read_st,
+    st_place,
+)
+from private_presence.protocol.machine import CLIENT, advance
+from private_presence.protocol.payload import StPayload
+from private_presence.protocol.publish_lt import own_lt_place, settle_lt
+from private_presence.protocol.records import Place, Status, is_signed
+from private_presence.protocol.restore import roll_forward
+
+__all__ = ["take_lt", "take_st", "wanted"]
+
+
+def wanted(
+    client: Client, config: Config, kind: Kind, epoch: int
+) -> dict[bytes, Callable[[bytes], bool]]:
+    """The tags of a lookup, one's own first, each with the check of its value.
+
+    Parameters
+    ----------
+    client : Client
+    config : Config
+    kind : Kind
+    epoch : int
+
+    Returns
+    -------
+    dict
+        Tag to a function that says whether a value was signed for that tag.  At most
+        C + F tags; the query hides how many.
+    """
+    if kind is Kind.LT:
+        places = [own_lt_place(circle, config, epoch) for circle in client.circles]
+        places += [lt_place(friend, config, epoch) for friend in client.friends]
+        return _checks(places, config, kind, epoch)
+    sent = [c.st.sent for c in client.circles if c.st and c.st.sent]
+    own = {s.tag: partial(equal, s.value) for s in sent if s.t == epoch}
+    friends = [st_place(friend, config, epoch) for friend in client.friends]
+    return own | _checks(friends, config, kind, epoch)
+
+
+def _checks(
+    places: list[Place | None], config: Config, kind: Kind, epoch: int
+) -> dict[bytes, Callable[[bytes], bool]]:
+    return {
+        where.tag: partial(is_signed, config, kind, where, epoch)
+        for where in places
+        if where is not None
+    }
+
+
+def take_lt(
+    client: Client, config: Config, epoch: int, values: Mapping[bytes, bytes | None]
+) -> tuple[Client, dict[str, Status]]:
+    """Process a looked-up LT epoch, whose countersigned manifest is verified.
+
+    Parameters
+    ----------
+    client : Client
+    config : Config
+    epoch : int
+    values : mapping
+        Tag to value, for the tags of `wanted`; noise for absent ones is fine.
+
+    Returns
+    -------
+    client : Client
+    statuses : dict
+        By friend.
+    """
+    client = _take_own(client, config, epoch, values)
+    statuses, friends = {}, []
+    for friend in client.friends:
+        where = lt_place(friend, config, epoch)
+        value = values.get(where.tag) if where else None
+        status, friend = read_lt(friend, config, epoch, value)
+        statuses[friend.name] = status
+        friends.append(forget(friend, config, epoch))
+    last = max(client.last_lt, epoch)
+    return replace(client, friends=tuple(friends), last_lt=last), statuses
+
+
+def _take_own(
+    client: Client, config: Config, epoch: int, values: Mapping[bytes, bytes | None]
+) -> Client:
+    careful = client.phase == "restored" or epoch < client.quiet_until
+    settle = roll_forward if careful else settle_lt
+    places = [own_lt_place(circle, config, epoch) for circle in client.circles]
+    found = [values.get(where.tag) if where else None for where in places]
+    pairs = zip(client.circles, found, strict=True)
+    try:
+        circles = [settle(circle, config, epoch, value) for circle, value in pairs]
+    except RestoredStateError:
+        return mark_restored(client, epoch)
+    except PresenceError:
+        phase = advance(CLIENT, client.phase, "generation lost")
+        return replace(client, phase=phase)
+    client = replace(client, circles=tuple(circles))
+    if client.phase == "restored" and epoch >= client.quiet_until - 2:
+        client = replace(client, phase=advance(CLIENT, client.phase, "rolled forward"))
+    return client
+
+
+def take_st(
+    client: Client, config: Config, t: int, values: Mapping[bytes, bytes | None]
+) -> tuple[Client, dict[str, tuple[Status, StPayload | None]]]:
+    """Process a looked-up ST epoch, whose countersigned manifest is verified.
+
+    Parameters
+    ----------
+    client : Client
+    config : Config
+    t : int
+    values : mapping
+        Tag to value.
+
+    Returns
+    -------
+    client : Client
+    presence : dict
+        By friend.
+    """
+    presence, friends = {}, []
+    for friend in client.friends:
+        where = st_place(friend, config, t)
+        value = values.get(where.tag) if where else None
+        status, payload, friend = read_st(friend, config, t, value)
+        presence[friend.name] = (status, payload)
+        friends.append(friend)
+    return replace(client, friends=tuple(friends)), presence

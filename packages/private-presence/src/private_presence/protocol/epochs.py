@@ -1,0 +1,202 @@
+"""Epochs, windows and whose clock to believe; the present time is an argument."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from private_presence.errors import ClockError, EpochError, InputError
+from private_presence.protocol.config import Config
+
+__all__ = [
+    "Kind",
+    "check_clock",
+    "check_window",
+    "epoch_at",
+    "first_st",
+    "lt_of_st",
+    "median_skew",
+    "start_of",
+    "window",
+]
+
+
+class Kind(IntEnum):
+    """Long-term records carry keys, short-term ones presence."""
+
+    LT = 1
+    ST = 2
+
+
+def _length(config: Config, kind: Kind) -> int:
+    return config.lt_seconds if kind is Kind.LT else config.st_seconds
+
+
+def epoch_at(config: Config, kind: Kind, now: float) -> int:
+    """The epoch at a time.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    now : float
+        Seconds since 1970, UTC, leap seconds ignored as POSIX does.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If the time is before 1970 or beyond 2^32 epochs.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> epoch_at(config, Kind.LT, 86_400.0), epoch_at(config, Kind.ST, 86_399.9)
+    (1, 287)
+    """
+    epoch = int(now // _length(config, kind))
+    if not 0 <= epoch < 1 << 32:
+        raise InputError("expected a time whose epoch is in 32 bits; set the clock")
+    return epoch
+
+
+def start_of(config: Config, kind: Kind, epoch: int) -> int:
+    """The second at which an epoch starts.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+
+    Returns
+    -------
+    int
+    """
+    return epoch * _length(config, kind)
+
+
+def window(config: Config, kind: Kind, epoch: int) -> tuple[int, int]:
+    """When registrations for an epoch are accepted (4.1).
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+
+    Returns
+    -------
+    opens, closes : int
+        The first second, and the first second that is too late.
+    """
+    close = config.lt_close if kind is Kind.LT else config.st_close
+    return start_of(config, kind, epoch - 1), start_of(config, kind, epoch) - close
+
+
+def check_window(config: Config, kind: Kind, epoch: int, now: float) -> None:
+    """Refuse a registration outside its window.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+    now : float
+
+    Raises
+    ------
+    EpochError
+        If the window is not open.
+    """
+    opens, closes = window(config, kind, epoch)
+    if not opens <= now < closes:
+        wanted = epoch_at(config, kind, now) + 1
+        raise EpochError(
+            f"{kind.name} epoch {epoch} takes registrations from {opens} to {closes}; "
+            f"it is {int(now)}: register for epoch {wanted}"
+        )
+
+
+def first_st(config: Config, lt_epoch: int) -> int:
+    """The first ST epoch of an LT epoch.
+
+    Parameters
+    ----------
+    config : Config
+    lt_epoch : int
+
+    Returns
+    -------
+    int
+    """
+    return lt_epoch * config.st_per_lt
+
+
+def lt_of_st(config: Config, t: int) -> int:
+    """The LT epoch that an ST epoch is in.
+
+    Parameters
+    ----------
+    config : Config
+    t : int
+
+    Returns
+    -------
+    int
+    """
+    return t // config.st_per_lt
+
+
+def median_skew(now: float, theirs: Sequence[float]) -> float:
+    """How far this clock is ahead of the median of R's and all servers' (F18).
+
+    Parameters
+    ----------
+    now : float
+    theirs : sequence of float
+        One time from each; one liar among three moves nothing.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    InputError
+        If there is no time to compare with.
+
+    Examples
+    --------
+    >>> median_skew(100.0, [99.0, 100.0, 5000.0])
+    0.0
+    """
+    if not theirs:
+        raise InputError("expected the times of R and of the servers; got none")
+    ordered = sorted(theirs)
+    n = len(ordered)
+    return now - (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+
+
+def check_clock(config: Config, now: float, theirs: Sequence[float]) -> None:
+    """Refuse to go on with a clock that is wrong.
+
+    Parameters
+    ----------
+    config : Config
+    now : float
+    theirs : sequence of float
+
+    Raises
+    ------
+    ClockError
+        If the skew is larger than the deployment allows.
+    """
+    skew = median_skew(now, theirs)
+    if abs(skew) > config.skew:
+        raise ClockError(
+            f"this clock may differ by {config.skew} s from the servers'; "
+            f"it differs by {skew:.0f} s: set it"
+        )
