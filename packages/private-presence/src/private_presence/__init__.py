@@ -1,7 +1,9 @@
 """Private presence: friends learn that you are online, and nobody else does.
 
-Nothing works yet.  This package exists so that its name, command and threat model
-have a place; it depends on nothing outside the standard library.
+The protocol is a library without sockets and without a clock: `primitives` (the group,
+broadcast encryption, blinded signatures, tokens), `protocol` (records, messages, client
+and servers as pure state machines) and `pir` (private lookups).  THREAT_MODEL.md says
+what it promises, against whom, and which test shows it.
 
 Examples
 --------
