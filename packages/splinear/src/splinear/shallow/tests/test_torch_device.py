@@ -75,12 +75,15 @@ def test_blocks_of_the_device_add_up(device, monkeypatch):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_fits_agree(device):
-    X = RNG.normal(size=(300, 4))
-    y = np.maximum(X[:, 0] + X[:, 1], 0.0) + 0.1 * RNG.normal(size=300)
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 4))
+    y = np.maximum(X[:, 0] + X[:, 1], 0.0) + 0.1 * rng.normal(size=300)
     here = fit_network(X, y, 0.01, tol=1e-6)
     there = fit_network(X, y, 0.01, tol=1e-6, device=device)
     assert there.certificate.relative_gap <= 1e-6
-    assert_allclose(there.objective, here.objective, rtol=2e-6)
+    # Roundings differ, and so do the rounds: each is within its gap of the optimum.
+    gap = max(here.certificate.gap, there.certificate.gap)
+    assert abs(there.objective - here.objective) <= gap
     assert_allclose(there.value(X), here.value(X), atol=1e-3)
 
 
