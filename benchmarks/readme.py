@@ -55,6 +55,14 @@ AREAS = {
         lambda row: "limit" in row and row["limit"],
         ("figure", "value", "limit", "verdict"),
     ),
+    "presence_bytes": (
+        lambda row: row["N"] in (100_000, 1_000_000),
+        ("N", "epoch", "design", "registration", "up", "down", "total", "times_less"),
+    ),
+    "presence_kernels": (
+        lambda row: row.get("at_least") or row.get("at_most"),
+        ("task", "queries", "record", "ratio", "at_least", "at_most"),
+    ),
     "shallow_scale": (
         lambda row: True,
         ("what", "device", "rows", "neurons", "relative_to_products", "memory_in_X"),
