@@ -3,13 +3,14 @@
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from splinear.core.random import generator
@@ -59,9 +60,22 @@ def batches_of(data, plan):
     return batch_of, steps
 
 
+def padded(rows):
+    """Sequences of token ids of any length, as one batch with its mask."""
+    flat = [row[0] if row.dim() == 2 and len(row) == 1 else row for row in rows]
+    if any(row.dim() != 1 for row in flat):
+        shapes = {tuple(row.shape) for row in rows}
+        raise ValueError(f"each sequence must be (time,); got shapes {sorted(shapes)}")
+    ones = [torch.ones(len(row), dtype=torch.long) for row in flat]
+    ids, mask = (pad_sequence(part, batch_first=True) for part in (flat, ones))
+    return {"input_ids": ids, "attention_mask": mask}
+
+
 def as_batch(data: Any) -> dict[str, torch.Tensor]:
-    """Bring token ids, or a dict with them, to a dict of (n, T) tensors."""
-    if not isinstance(data, dict):
+    """Bring token ids, or a mapping with them, to a dict of (n, T) tensors."""
+    if isinstance(data, (list, tuple)) and len(data):
+        data = padded([torch.as_tensor(row) for row in data])
+    elif not isinstance(data, Mapping):  # what tokenizers return is one
         data = {"input_ids": data}
     if "input_ids" not in data:
         raise ValueError(f"data needs 'input_ids'; got {', '.join(map(str, data))}")

@@ -56,7 +56,7 @@ def finetune_lora(
     ----------
     model : linearised model
         Its feature maps should have gone through `attention_transfer`.
-    data : (n, T) token ids, dict of such tensors, or function of the batch number
+    data : (n, T) token ids, mapping of such tensors, list of sequences, or function
         ``labels`` (-100: no loss) default to the tokens that are no padding.
     rank, alpha : int, float
         Of the updates ``alpha / rank * B A`` of each linear map inside the attention.

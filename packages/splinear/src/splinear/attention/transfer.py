@@ -76,8 +76,9 @@ def attention_transfer(
     Parameters
     ----------
     model : linearised model
-    data : (n, T) token ids, dict of such tensors, or function of the batch number
-        ``attention_mask`` marks padding.  A function returns one batch.
+    data : (n, T) token ids, mapping of such tensors, list of sequences, or function
+        ``attention_mask`` marks padding; a list of sequences is padded here. A function
+        of the batch number returns one batch.
     steps : int, optional
         Optimiser steps; from `epochs` by default.
     epochs, batch_size, accumulate : int

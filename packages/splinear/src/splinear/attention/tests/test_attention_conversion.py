@@ -10,6 +10,7 @@ try:
 except ImportError as error:  # an extra, or broken by a torchvision of another torch
     pytest.skip(f"transformers cannot be used: {error}", allow_module_level=True)
 
+from splinear.attention._training import as_batch  # noqa: E402
 from splinear.attention.config import LoLAConfig  # noqa: E402
 from splinear.attention.diagnostics import diversity, feature_map_report  # noqa: E402
 from splinear.attention.families import attention_modules  # noqa: E402
@@ -244,6 +245,18 @@ def test_what_cannot_be_trained(model):
     plain = linearize(tiny_model().float(), config)
     with pytest.raises(ValueError, match="nothing to train: feature_map has no param"):
         attention_transfer(plain, token_ids())
+
+
+def test_sequences_of_unequal_length_are_one_padded_batch(model):
+    ids = token_ids(rows=3, length=12)
+    rows = [ids[0], ids[1, :7].tolist(), ids[2:3, :9]]
+    batch = as_batch(rows)
+    assert batch["attention_mask"].sum(1).tolist() == [12, 7, 9]
+    assert batch["input_ids"][1, :7].tolist() == rows[1]
+    report = attention_transfer(model, rows, steps=1, batch_size=3, accumulate=1)
+    assert report.losses[-1] > 0
+    with pytest.raises(ValueError, match="each sequence must be"):
+        as_batch([ids, ids])
 
 
 def test_progress_is_shown_on_request(model, capsys):
