@@ -10,12 +10,12 @@ import numpy as np
 
 from private_presence.pir._fuse_backend import (
     FuseBackend,
-    answer_bytes,
     join_body,
     remembered,
     split_body,
 )
-from private_presence.pir.backend import PirServer, Query
+from private_presence.pir._fuse_server import FuseServer
+from private_presence.pir.backend import Query
 from private_presence.pir.batch_code import COPIES
 from private_presence.pir.dpf import DpfKeys, evaluate_keys, key_size, make_keys
 from private_presence.pir.manifest import FuseManifest
@@ -59,43 +59,14 @@ class DpfPir(FuseBackend):
 
 
 @final
-class DpfServer(PirServer):
-    """A server of `DpfPir`.
-
-    Parameters
-    ----------
-    table : Table
-    index : int
-    kernel : Kernel
-    """
-
-    def __init__(self, table, index, kernel):
-        self.manifest = FuseManifest.from_bytes(table.manifest)
-        self.index, self.kernel = index, kernel
-        self.words = kernel.prepare(table.cells)
+class DpfServer(FuseServer):
+    """A server of `DpfPir`: the weights are bits, the sum of three keys a bucket."""
 
     def share(self, body: bytes):
-        """Return the bits of a query: the sum of three keys in each bucket.
-
-        Parameters
-        ----------
-        body : bytes
-
-        Returns
-        -------
-        (B, b) array of uint8
-        """
+        """See `FuseServer.share`."""
         m = self.manifest
         count = COPIES * m.buckets
         _, payload = split_body(body, {KEYS: count * key_size(m.length)})
         keys = DpfKeys.from_bytes(payload, count=count, length=m.length)
         bits = evaluate_keys(keys, self.index, m.length)
         return np.bitwise_xor.reduce(bits.reshape(m.buckets, COPIES, -1), axis=1)
-
-    def answer(self, bodies):
-        """See `PirServer.answer`."""
-        if not bodies:
-            return []
-        bits = np.stack([self.share(body) for body in bodies])
-        values = self.kernel.select(self.words, bits, self.manifest.value_size)
-        return [answer_bytes(value) for value in values]

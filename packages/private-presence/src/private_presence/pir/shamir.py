@@ -18,18 +18,17 @@ import numpy as np
 from private_presence.errors import AnswerError, InputError
 from private_presence.pir._fuse_backend import (
     FuseBackend,
-    answer_bytes,
     answer_rows,
     answer_size,
     idle_buckets,
     join_body,
     query_matrix,
     remembered,
-    split_body,
 )
+from private_presence.pir._fuse_server import FuseServer, read_share
 from private_presence.pir._robust import consistent, genuine, liars, readings
 from private_presence.pir._shares import SEED_SIZE, expand_seed
-from private_presence.pir.backend import Lookup, PirServer, Query, verified
+from private_presence.pir.backend import Lookup, Query, verified
 from private_presence.pir.gf256 import interpolate, scale
 from private_presence.pir.manifest import FuseManifest
 
@@ -187,54 +186,20 @@ class _Decoder:
 
 
 @final
-class ShamirServer(PirServer):
-    """A server of `ShamirPir`.
+class ShamirServer(FuseServer):
+    """A server of `ShamirPir`: the weights are bytes.
 
     Multiplying by a byte is linear over bits: eight XOR queries, one for each bit of
     the coefficients, and eight multiplications by powers of x at the end.
-
-    Parameters
-    ----------
-    table : Table
-    index : int
-    kernel : Kernel
     """
 
-    def __init__(self, table, index, kernel):
-        self.manifest = FuseManifest.from_bytes(table.manifest)
-        self.index, self.kernel = index, kernel
-        self.words = kernel.prepare(table.cells)
-
     def share(self, body: bytes):
-        """Return the coefficients of a query.
+        """See `FuseServer.share`."""
+        return read_share(self, body, SEED, EXPLICIT, self.manifest.length)
 
-        Parameters
-        ----------
-        body : bytes
-
-        Returns
-        -------
-        (B, L) array of uint8
-        """
-        m = self.manifest
-        size = m.buckets * m.length
-        form, payload = split_body(body, {SEED: SEED_SIZE, EXPLICIT: size})
-        if form == SEED:
-            share = expand_seed(payload, m.table, self.index, size)
-        else:
-            share = np.frombuffer(payload, np.uint8)
-        return share.reshape(m.buckets, m.length)
-
-    def answer(self, bodies):
-        """See `PirServer.answer`."""
-        if not bodies:
-            return []
-        shares = np.stack([self.share(body) for body in bodies])
-        size = self.manifest.value_size
-        return [
-            answer_bytes(v)
-            for v in weighted_sums(self.kernel, self.words, shares, size)
-        ]
+    def sums(self, shares):
+        """See `FuseServer.sums`."""
+        return weighted_sums(self.kernel, self.words, shares, self.manifest.value_size)
 
 
 def weighted_sums(kernel, words, shares, size):

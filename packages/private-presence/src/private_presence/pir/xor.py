@@ -13,7 +13,6 @@ import numpy as np
 from private_presence.errors import AnswerError, InputError
 from private_presence.pir._fuse_backend import (
     FuseBackend,
-    answer_bytes,
     answer_rows,
     answer_size,
     checked_values,
@@ -21,10 +20,10 @@ from private_presence.pir._fuse_backend import (
     join_body,
     query_matrix,
     remembered,
-    split_body,
 )
+from private_presence.pir._fuse_server import FuseServer, read_share
 from private_presence.pir._shares import SEED_SIZE, draw_below, expand_seed
-from private_presence.pir.backend import Lookup, PirServer, Query
+from private_presence.pir.backend import Lookup, Query
 from private_presence.pir.manifest import FuseManifest
 
 SEED, EXPLICIT = 0, 1  # forms of a body
@@ -140,45 +139,9 @@ def decode_sum(backend, query: Query, answers, checks) -> Lookup:
 
 
 @final
-class XorServer(PirServer):
-    """A server of `XorPir`.
-
-    Parameters
-    ----------
-    table : Table
-    index : int
-    kernel : Kernel
-    """
-
-    def __init__(self, table, index, kernel):
-        self.manifest = FuseManifest.from_bytes(table.manifest)
-        self.index, self.kernel = index, kernel
-        self.words = kernel.prepare(table.cells)
+class XorServer(FuseServer):
+    """A server of `XorPir`: the weights are bits, eight to a byte."""
 
     def share(self, body: bytes):
-        """Return the bits of a query.
-
-        Parameters
-        ----------
-        body : bytes
-
-        Returns
-        -------
-        (B, b) array of uint8
-        """
-        m = self.manifest
-        size = m.buckets * m.row_bytes
-        form, payload = split_body(body, {SEED: SEED_SIZE, EXPLICIT: size})
-        if form == SEED:
-            bits = expand_seed(payload, m.table, self.index, size)
-        else:
-            bits = np.frombuffer(payload, np.uint8)
-        return bits.reshape(m.buckets, m.row_bytes)
-
-    def answer(self, bodies):
-        """See `PirServer.answer`."""
-        if not bodies:
-            return []
-        bits = np.stack([self.share(body) for body in bodies])
-        values = self.kernel.select(self.words, bits, self.manifest.value_size)
-        return [answer_bytes(value) for value in values]
+        """See `FuseServer.share`."""
+        return read_share(self, body, SEED, EXPLICIT, self.manifest.row_bytes)
