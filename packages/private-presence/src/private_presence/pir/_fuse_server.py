@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from private_presence.pir._fuse_backend import answer_bytes, split_body
 from private_presence.pir._shares import SEED_SIZE, expand_seed
@@ -27,7 +28,7 @@ class FuseServer(PirServer):
         self.words = kernel.prepare(table.cells)
 
     @abstractmethod
-    def share(self, body: bytes):
+    def share(self, body: bytes) -> NDArray[np.uint8]:
         """Return the weights of a query, (B, width) array of uint8.
 
         Parameters
