@@ -1,5 +1,6 @@
 """One update of the memory: score the eligible pairs, keep the best, absorb the rest."""
 
+import functools
 from dataclasses import dataclass, fields
 
 import torch
@@ -69,6 +70,7 @@ def settle(heads, cache, evicted, kv_state, k_state, rows=None):
 
 @torch.no_grad()
 def _choose(heads, eligible, kv_state, k_state, rows):
+    @functools.cache  # a score may ask more than once
     def read():
         if eligible.numerator is not None:
             return eligible.numerator, eligible.normaliser

@@ -69,7 +69,7 @@ class LoLAConfig:
     feature_dim: int | None = None
     feature_map: str = "hedgehog"
     mixing: str = "additive"
-    score: str = "relative_self_recall_error"
+    score: str = "salient_recall_error"
     share_across_group: bool = True
     num_sink_tokens: int = 0
     rescoring: str = "chunk"

@@ -1,6 +1,5 @@
 """A score that needs no luck: how much of a pair is lost, and could be asked for."""
 
-import torch
 from torch import Tensor
 
 from splinear.attention.scoring import (
