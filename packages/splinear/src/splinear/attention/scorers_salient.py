@@ -43,6 +43,7 @@ def salient_recall_error(candidates: Candidates) -> Tensor:
     --------
     Two pairs that the state recalls equally badly: the rarer one scores higher.
 
+    >>> import torch
     >>> keys, values = torch.ones(1, 1, 2, 1), torch.ones(1, 1, 2, 1)
     >>> read = lambda: (torch.zeros(1, 1, 2, 1), torch.tensor([[[4.0, 1.0]]]))
     >>> positions = torch.tensor([[[0, 1]]])
