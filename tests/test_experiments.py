@@ -7,6 +7,12 @@ import pytest
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 RUNS = sorted(EXPERIMENTS.glob("*/run.py"))
+#: Small runs that train a model first: over ten seconds.
+SLOW = ("lola_passkey", "lola_tier2")
+SMALL = [
+    pytest.param(p, id=name, marks=pytest.mark.slow if name in SLOW else ())
+    for p, name in ((p, p.parent.name) for p in RUNS)
+]
 
 
 def load(path: Path):
@@ -18,7 +24,7 @@ def load(path: Path):
     return module
 
 
-@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", SMALL)
 def test_small_run_gives_the_expected_numbers(path, monkeypatch):
     monkeypatch.syspath_prepend(EXPERIMENTS.parent)
     record = importlib.import_module("experiments._record")

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # Here, not above: each command imports what it needs when it runs.
-    from splinear.cli import demo, fit, predict, process, sharpness
+    from splinear.cli import attention, demo, fit, predict, process, sharpness
 
     parser = argparse.ArgumentParser(
         prog="splinear",
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(dest="command", metavar="command")
-    for module in (fit, predict, demo, process, sharpness):
+    for module in (fit, predict, demo, process, sharpness, attention):
         module.add(commands)
     return parser
 

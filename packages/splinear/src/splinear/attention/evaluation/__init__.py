@@ -11,8 +11,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.attention.evaluation.budgets import equal_byte_arms as equal_byte_arms
     from splinear.attention.evaluation.budgets import kv_bytes as kv_bytes
     from splinear.attention.evaluation.budgets import state_bytes as state_bytes
-    from splinear.attention.evaluation.compare import Outcome as Outcome
-    from splinear.attention.evaluation.compare import compare as compare
+    from splinear.attention.evaluation.comparison import Outcome as Outcome
+    from splinear.attention.evaluation.comparison import compare as compare
     from splinear.attention.evaluation.models import small_decoder as small_decoder
     from splinear.attention.evaluation.mqar import MQARTask as MQARTask
     from splinear.attention.evaluation.passkey import PasskeyTask as PasskeyTask
@@ -24,10 +24,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
 _HOME = {
     "Arm": "budgets",
     "MQARTask": "mqar",
-    "Outcome": "compare",
+    "Outcome": "comparison",
     "PasskeyTask": "passkey",
     "Stage": "training",
-    "compare": "compare",
+    "compare": "comparison",
     "equal_byte_arms": "budgets",
     "kv_bytes": "budgets",
     "measure": "recall",

@@ -54,7 +54,8 @@ def state_bytes(model: Any) -> int:
 
     Examples
     --------
-    >>> from splinear.attention import LoLAConfig, linearize
+    >>> from splinear.attention.config import LoLAConfig
+    >>> from splinear.attention.linearize import linearize
     >>> from splinear.attention.evaluation import small_decoder
     >>> config = LoLAConfig(window_size=4, sparse_cache_size=2, chunk_size=1)
     >>> model = small_decoder(16, hidden_size=8, n_layers=1, head_dim=4)
@@ -114,7 +115,9 @@ def equal_byte_arms(
     for score in scores:
         size = sparse_cache_size
         if getattr(get_scorer(score), "needs_mass", False):
-            while size and bytes_of(model, Arm(score, window_size, size, score)) > limit:
+            while (
+                size and bytes_of(model, Arm(score, window_size, size, score)) > limit
+            ):
                 size -= 1
         arms.append(Arm(score, window_size, size, score))
     return arms

@@ -63,7 +63,9 @@ class PasskeyTask:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+            raise ValueError(
+                f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}"
+            )
         check_scalar("n_needles", self.n_needles, low=1)
         check_scalar("n_queries", self.n_queries, low=1)
         if self.haystack < 0:
@@ -105,9 +107,7 @@ class PasskeyTask:
         """
         rng = generator(random_state)
         rows = [self._row(rng, depth) for _ in range(size)]
-        ids, asks, needed, first = (
-            np.stack(part) for part in zip(*rows, strict=True)
-        )
+        ids, asks, needed, first = (np.stack(part) for part in zip(*rows, strict=True))
         return RecallBatch(*(torch.from_numpy(a) for a in (ids, asks, needed, first)))
 
     def _row(self, rng: np.random.Generator, depth: float | None):
@@ -155,7 +155,9 @@ def _distinct_names(rng: np.random.Generator, count: int) -> list[bytes]:
 
 
 def _word(rng: np.random.Generator, syllables: int) -> bytes:
-    parts = [_pick(rng, CONSONANTS, 1) + _pick(rng, VOWELS, 1) for _ in range(syllables)]
+    parts = [
+        _pick(rng, CONSONANTS, 1) + _pick(rng, VOWELS, 1) for _ in range(syllables)
+    ]
     return b"".join(parts)
 
 
@@ -175,6 +177,8 @@ def _sentences(length: int, rng: np.random.Generator) -> bytes:
     """Sentences of invented words, drawn anew each time."""
     text = bytearray()
     while len(text) < length:
-        words = [_word(rng, int(n)) for n in rng.integers(1, 4, size=rng.integers(3, 8))]
+        words = [
+            _word(rng, int(n)) for n in rng.integers(1, 4, size=rng.integers(3, 8))
+        ]
         text += b" ".join(words) + b". "
     return bytes(text[:length])

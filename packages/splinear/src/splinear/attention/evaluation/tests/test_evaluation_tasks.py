@@ -12,9 +12,7 @@ from splinear.attention.evaluation.mqar import BOS, MQARTask  # noqa: E402
 from splinear.attention.evaluation.passkey import KINDS, PasskeyTask  # noqa: E402
 
 
-@given(
-    st.integers(1, 12), st.integers(0, 30), st.integers(1, 9), st.integers(0, 2**31)
-)
+@given(st.integers(1, 12), st.integers(0, 30), st.integers(1, 9), st.integers(0, 2**31))
 def test_recall_has_one_answer(n_pairs, spare, n_queries, seed):
     task = MQARTask(2 * n_pairs + 1 + spare, n_pairs, n_queries, n_fillers=3)
     batch = task.batch(3, seed)
