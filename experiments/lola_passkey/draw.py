@@ -28,7 +28,9 @@ ARMS = {
 def draw(config: Config, numbers: dict[str, float]) -> Figure:
     """Return one panel per kind of haystack (rows) and length (columns)."""
     shape = len(config.kinds), len(config.lengths)
-    figure = Figure(figsize=(3.2 * shape[1], 2.6 * shape[0] + 0.8), layout="constrained")
+    figure = Figure(
+        figsize=(3.2 * shape[1], 2.6 * shape[0] + 0.8), layout="constrained"
+    )
     panels = figure.subplots(*shape, squeeze=False, sharey=True)
     for row, kind in zip(panels, config.kinds, strict=True):
         for panel, length in zip(row, config.lengths, strict=True):

@@ -35,9 +35,9 @@ CONFIGS = {
         keys=("free",),
         fillers=(16,),
         cells=((6, 4),),
-        window=2,
+        window=3,
         rows=32,
         transfer_steps=30,
-        last=(12, 4, 12, 64),
+        last=(24, 4, 12, 32),
     ),
 }

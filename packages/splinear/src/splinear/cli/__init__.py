@@ -1,4 +1,4 @@
-"""The command line: ``splinear fit | predict | process | sharpness | demo``.
+"""The command line: ``splinear fit | predict | process | sharpness | attention | demo``.
 
 Refusals are one sentence on standard error and exit status 2.
 """

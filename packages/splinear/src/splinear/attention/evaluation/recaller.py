@@ -17,6 +17,8 @@ from splinear.core.random import generator
 #: or two pairs a model guesses among them for minutes before it learns to look.
 CURRICULUM = ((12, 4, 12, 64), (24, 8, 16, 64), (48, 8, 20, 64), (96, 16, 24, 32))
 LAST = (256, 16, 24, 16)
+#: Shorter last stages are for a first look, and end as soon as the model recalls.
+POLISHED_FROM = 96
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ def mqar_stages(last: tuple[int, int, int, int] = LAST) -> list[Stage]:
     5
     """
     stages = [Stage(_drawer(*sizes)) for sizes in CURRICULUM if sizes[0] < last[0]]
-    rate = 0.3 if stages else 1.0  # fine-tuning, or all there is
-    return [*stages, Stage(_drawer(*last), until=0.998, most=400, rate=rate, least=100)]
+    if last[0] < POLISHED_FROM:
+        return [*stages, Stage(_drawer(*last), until=0.97)]
+    return [*stages, Stage(_drawer(*last), until=0.998, most=400, rate=0.3, least=100)]
 
 
 def _drawer(length: int, most: int, n_queries: int, rows: int):

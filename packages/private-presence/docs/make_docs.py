@@ -1,0 +1,110 @@
+"""Write the endpoint table and the configuration's vectors: `python make_docs.py`.
+
+A test compares the written files with what this makes, so that they cannot drift.
+"""
+
+import json
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+
+from private_presence.protocol.config import Config, encode_config
+from private_presence.protocol.epochs import Kind
+from private_presence.server.endpoints import ENDPOINTS, Body, Facts
+
+HERE = Path(__file__).parent
+
+
+def key(name: str) -> bytes:
+    """Stand-in for a public key: a configuration does not look inside it."""
+    return sha256(name.encode()).digest()
+
+
+def configurations() -> dict[str, Config]:
+    """The configurations that have vectors."""
+    names = [f"server {i}" for i in range(4)]
+    two, four = tuple(map(key, names[:2])), tuple(map(key, names))
+    ends = key("registrar"), key("issuer")
+    return {
+        "two servers": Config(ends[0], two, ends[1]),
+        "four servers": Config(ends[0], four, ends[1], privacy=2, mode="shamir"),
+        "download": Config(
+            ends[0], two[:1], ends[1], mode="download", download_below=10_000
+        ),
+        "short epochs": Config(
+            ends[0],
+            two,
+            ends[1],
+            max_friends=4,
+            buckets=8,
+            lt_seconds=8,
+            st_seconds=2,
+            lt_close=1,
+            st_close=1,
+            skew=0,
+        ),
+    }
+
+
+def vectors() -> str:
+    """The vectors, as the text of their file."""
+    made = [
+        {
+            "name": name,
+            "fields": {f.name: _plain(getattr(config, f.name)) for f in fields(config)},
+            "cbor": encode_config(config).hex(),
+            "dep_id": config.dep_id.hex(),
+        }
+        for name, config in configurations().items()
+    ]
+    return json.dumps({"format": 1, "configurations": made}, indent=1) + "\n"
+
+
+def _plain(value):
+    if isinstance(value, bytes):
+        return value.hex()
+    return [item.hex() for item in value] if isinstance(value, tuple) else value
+
+
+def _cell(body: Body, facts: Facts) -> str:
+    if not body.layout:
+        return "empty"
+    return body.layout
+
+
+def _size(body: Body, facts: list[Facts]) -> str:
+    sizes = list(dict.fromkeys(body.size(f) for f in facts))
+    limit = "" if body.exact else "at most "
+    return limit + " / ".join(map(str, sizes))
+
+
+def table() -> str:
+    """The endpoint table, as Markdown."""
+    config = configurations()["two servers"]
+    head = "| method | path | server | caller | request | bytes | reply | bytes |"
+    lines = [head, "|---" * 8 + "|"]
+    for e in ENDPOINTS:
+        roles = range(1, 3) if "tokens" in e.path else range(1)
+        facts = [Facts(config, kind, n) for kind in Kind for n in roles]
+        open_ended = "raw" in e.path or "/pir/" in e.path
+        sizes = [
+            "of the table"
+            if open_ended and b.layout.count("record")
+            else _size(b, facts) + (" + PIR body" if "/pir/" in e.path else "")
+            for b in (e.request, e.reply)
+        ]
+        cells = [e.method, f"`{e.path}`", e.server, e.caller.value]
+        cells += [_cell(e.request, facts[0]), sizes[0]]
+        cells += [_cell(e.reply, facts[0]), sizes[1]]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write both files."""
+    (HERE / "vectors" / "configuration.json").write_text(vectors())
+    (HERE / "endpoint_table.md").write_text(table())
+
+
+if __name__ == "__main__":
+    main()
