@@ -34,8 +34,7 @@ class Caller(Enum):
 
     CLIENT = "client"  # TLS 1.3, no client certificate
     ACCOUNT = "account"  # a client that names its account; never beside CLIENT requests
-    PEER = "peer"  # mutual TLS, certificates pinned by the configuration's operators
-    ADMIN = "admin"  # a loopback port
+    PEER = "peer"  # the deployment's other servers, by mutual TLS
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,9 @@ def test_bench_shows_that_the_cache_recalls(capsys):
     assert status == 0
     shares = {line[:28].strip(): float(line[28:38]) for line in out.splitlines()[2:-1]}
     assert shares["softmax, full KV"] > 95
-    assert shares["salient_recall_error"] > shares["wider window"] + 15
+    # 512 questions: a difference has a standard error of 3 points at most.
+    assert shares["salient_recall_error"] > shares["no cache"] + 20
+    assert shares["salient_recall_error"] > shares["wider window"] + 8
     assert shares["salient_recall_error"] > shares["random"] + 15
 
 
