@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
         hybrid_attention_chunkwise as hybrid_attention_chunkwise,
     )
     from splinear.attention.config import LoLAConfig as LoLAConfig
+    from splinear.attention.conversion import linearize as linearize
     from splinear.attention.decode import decode_step as decode_step
     from splinear.attention.diagnostics import (
         feature_map_report as feature_map_report,
     )
     from splinear.attention.finetune import finetune_lora as finetune_lora
     from splinear.attention.heads import LoLAHeads as LoLAHeads
-    from splinear.attention.linearize import linearize as linearize
     from splinear.attention.parallel import (
         hybrid_attention_parallel as hybrid_attention_parallel,
     )
@@ -48,7 +48,7 @@ _HOME = {
     "hybrid_attention_chunkwise": "chunkwise",
     "hybrid_attention_parallel": "parallel",
     "hybrid_attention_recurrent": "recurrent",
-    "linearize": "linearize",
+    "linearize": "conversion",
     "no_cache_masks": "parallel",
     "register_scorer": "scoring",
 }

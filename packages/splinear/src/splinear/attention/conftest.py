@@ -11,7 +11,7 @@ NEEDS_TRANSFORMERS = [
     "families.py",
     "finetune.py",
     "interface.py",
-    "linearize.py",
+    "conversion.py",
     "testing.py",
     "transfer.py",
     "_teacher.py",

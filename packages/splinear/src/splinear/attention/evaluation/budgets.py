@@ -55,7 +55,7 @@ def state_bytes(model: Any) -> int:
     Examples
     --------
     >>> from splinear.attention.config import LoLAConfig
-    >>> from splinear.attention.linearize import linearize
+    >>> from splinear.attention.conversion import linearize
     >>> from splinear.attention.evaluation import small_decoder
     >>> config = LoLAConfig(window_size=4, sparse_cache_size=2, chunk_size=1)
     >>> model = small_decoder(16, hidden_size=8, n_layers=1, head_dim=4)

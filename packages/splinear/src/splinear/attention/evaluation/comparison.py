@@ -50,7 +50,7 @@ def compare(
     Examples
     --------
     >>> from splinear.attention.config import LoLAConfig
-    >>> from splinear.attention.linearize import linearize
+    >>> from splinear.attention.conversion import linearize
     >>> from splinear.attention.evaluation import MQARTask, small_decoder
     >>> task = MQARTask(length=16, n_pairs=2, n_queries=2)
     >>> model = small_decoder(task.vocab_size, hidden_size=8, n_layers=1)

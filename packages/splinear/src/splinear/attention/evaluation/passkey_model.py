@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from splinear.attention.config import LoLAConfig
+from splinear.attention.conversion import linearize
 from splinear.attention.evaluation.models import small_decoder
 from splinear.attention.evaluation.passkey import VOCAB_SIZE, PasskeyTask
 from splinear.attention.evaluation.training import Stage, train_recall
-from splinear.attention.linearize import linearize
 from splinear.attention.transfer import attention_transfer
 from splinear.core.random import generator
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from splinear.attention.config import LoLAConfig
+from splinear.attention.conversion import linearize
 from splinear.attention.evaluation.models import small_decoder
 from splinear.attention.evaluation.mqar import MQARTask
 from splinear.attention.evaluation.recall import measure
 from splinear.attention.evaluation.training import Stage, train_recall
-from splinear.attention.linearize import linearize
 from splinear.attention.transfer import attention_transfer
 from splinear.core.random import generator
 

@@ -12,9 +12,9 @@ except ImportError as error:  # an extra, or broken by a torchvision of another 
 
 from splinear.attention._training import as_batch  # noqa: E402
 from splinear.attention.config import LoLAConfig  # noqa: E402
+from splinear.attention.conversion import linearize  # noqa: E402
 from splinear.attention.diagnostics import diversity, feature_map_report  # noqa: E402
 from splinear.attention.families import attention_modules  # noqa: E402
-from splinear.attention.linearize import linearize  # noqa: E402
 from splinear.attention.testing import tiny_model  # noqa: E402
 from splinear.attention.transfer import attention_transfer  # noqa: E402
 

@@ -13,8 +13,8 @@ except ImportError as error:  # an extra, or broken by a torchvision of another 
 from transformers import AutoModelForCausalLM, DynamicCache  # noqa: E402
 
 from splinear.attention.config import LoLAConfig  # noqa: E402
+from splinear.attention.conversion import linearize  # noqa: E402
 from splinear.attention.families import FAMILIES, attention_modules  # noqa: E402
-from splinear.attention.linearize import linearize  # noqa: E402
 from splinear.attention.scoring import OracleScorer  # noqa: E402
 from splinear.attention.testing import tiny_model  # noqa: E402
 

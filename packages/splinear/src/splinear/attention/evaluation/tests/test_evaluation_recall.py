@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from splinear.attention.config import LoLAConfig  # noqa: E402
+from splinear.attention.conversion import linearize  # noqa: E402
 from splinear.attention.evaluation import (  # noqa: E402
     Arm,
     MQARTask,
@@ -22,7 +23,6 @@ from splinear.attention.evaluation import (  # noqa: E402
 from splinear.attention.evaluation.budgets import SCORES, bytes_of  # noqa: E402
 from splinear.attention.evaluation.recaller import make_recaller  # noqa: E402
 from splinear.attention.families import lola_heads  # noqa: E402
-from splinear.attention.linearize import linearize  # noqa: E402
 from splinear.attention.scorers_salient import salient_recall_error  # noqa: E402
 from splinear.attention.scoring import EMPTY, Candidates  # noqa: E402
 
