@@ -6,7 +6,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from splinear.attention import scorers_salient as _registers  # noqa: F401
 from splinear.attention.config import LoLAConfig
 from splinear.attention.feature_maps import make_feature_map
 from splinear.attention.mixing import MIXINGS

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-import splinear.attention.scorers_salient  # noqa: F401 (registers its score)
 from splinear.attention._training import budget
 from splinear.attention.scoring import Scorer, get_scorer
 

@@ -23,8 +23,11 @@ from splinear.attention.evaluation import (  # noqa: E402
 from splinear.attention.evaluation.budgets import SCORES, bytes_of  # noqa: E402
 from splinear.attention.evaluation.recaller import make_recaller  # noqa: E402
 from splinear.attention.families import lola_heads  # noqa: E402
-from splinear.attention.scorers_salient import salient_recall_error  # noqa: E402
-from splinear.attention.scoring import EMPTY, Candidates  # noqa: E402
+from splinear.attention.scoring import (  # noqa: E402
+    EMPTY,
+    Candidates,
+    salient_recall_error,
+)
 
 
 @pytest.fixture
