@@ -10,8 +10,9 @@ Examples
 True
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ._lazy import lazy
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.factorization import (
@@ -64,16 +65,4 @@ _HOME = {
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 (all are strings)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(
-            f"module 'splinear' has no attribute {name!r}; it has {', '.join(__all__)}"
-        )
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value  # the next access does not come here
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = lazy(__name__, _HOME)

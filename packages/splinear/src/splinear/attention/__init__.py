@@ -4,8 +4,9 @@ Names load when they are first used (PEP 562): torch with the mathematics, trans
 and peft only with the parts that need them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from splinear._lazy import lazy
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.attention.cache import LoLACache as LoLACache
@@ -56,22 +57,15 @@ _HOME = {
 __all__ = [*_HOME]  # noqa: PLE0604 (all are strings)
 
 
+_load, __dir__ = lazy(__name__, _HOME)
+
+
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_HOME)}"
-        )
     try:
-        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        return _load(name)
     except (ImportError, RuntimeError) as error:
         raise ImportError(
             f"splinear.attention.{name} needs splinear[transformers], which could not "
             f"be loaded: {error}. If it is installed, a torchvision built for another "
             "torch is the usual cause: reinstall or remove torchvision"
         ) from error
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})

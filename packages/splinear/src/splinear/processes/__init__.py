@@ -3,8 +3,9 @@
 Names load when they are first used (PEP 562).
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from splinear._lazy import lazy
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.processes.domain import CenteredBall as CenteredBall
@@ -52,16 +53,4 @@ _HOME = {
 
 __all__ = [*_HOME]  # noqa: PLE0604 (all are strings)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_HOME)}"
-        )
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -4,8 +4,9 @@ Names load when they are first used (PEP 562); torch and onnx only inside the
 conversions that need them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from splinear._lazy import lazy
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.shallow.atoms import Absolute as Absolute
@@ -40,8 +41,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.shallow.norms import radon_tv_gaussian as radon_tv_gaussian
     from splinear.shallow.norms import variation_norm as variation_norm
     from splinear.shallow.printout import describe as describe
-    from splinear.shallow.sparsify import sparsify as sparsify
-    from splinear.shallow.sparsify import width_bound as width_bound
+    from splinear.shallow.representer import sparsify as sparsify
+    from splinear.shallow.representer import width_bound as width_bound
 
 # Public name -> the module that defines it.
 _HOME = {
@@ -70,25 +71,13 @@ _HOME = {
     "radon_tv_gaussian": "norms",
     "save_net": "net_file",
     "save_network_model": "model_file",
-    "sparsify": "sparsify",
+    "sparsify": "representer",
     "to_onnx": "convert_onnx",
     "to_torch": "convert_torch",
     "variation_norm": "norms",
-    "width_bound": "sparsify",
+    "width_bound": "representer",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 (all are strings)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_HOME)}"
-        )
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -4,9 +4,10 @@ Names load when they are first used (PEP 562).
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from splinear._lazy import lazy
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from splinear.univariate.constrained import fit_bounded as fit_bounded
@@ -52,19 +53,7 @@ _HOME = {
 
 __all__ = [*_HOME]  # noqa: PLE0604 (all are strings)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_HOME)}"
-        )
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = lazy(__name__, _HOME)
 
 
 class _Package(ModuleType):
