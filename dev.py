@@ -28,13 +28,13 @@ PYPROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("packages/*/pyproject.t
 OLDEST = (3, 11)
 
 # Command -> what it needs: extras of splinear, dependency groups of the root pyproject.
-EXTRAS = ("plot", "io", "transformers")
+EXTRAS = ("plot", "io", "onnx", "transformers")
 NEEDS = {
     "demo": ("plot",),
     "splinear": ("plot", "io"),
     "presence": (),
-    "test": ("plot", "io", "transformers", "test"),
-    "style": ("plot", "io", "transformers", "test", "style"),
+    "test": ("plot", "io", "onnx", "transformers", "test"),
+    "style": ("plot", "io", "onnx", "transformers", "test", "style"),
 }
 
 
