@@ -37,11 +37,11 @@ def configurations() -> dict[str, Config]:
             ends[1],
             max_friends=4,
             buckets=8,
-            lt_seconds=8,
-            st_seconds=2,
-            lt_close=1,
-            st_close=0,
-            skew=0,
+            lt_ms=8_000,
+            st_ms=2_000,
+            lt_close_ms=1_000,
+            st_close_ms=400,
+            skew_ms=450,
         ),
     }
 

@@ -25,7 +25,9 @@
     │   └── RestoredStateError   a state older than what this device has done
     ├── QueryError               a private query that cannot be made or answered
     ├── AnswerError              a lookup server's answer that cannot be right
-    └── LayoutError              a table that cannot be laid out or decoded
+    ├── LayoutError              a table that cannot be laid out or decoded
+    ├── PeerError                another server is away, or answers out of form
+    └── StorageError             the disk is full, or the database is away
 
 Each message is one sentence: what was expected, what came, what to do.  No message
 carries a secret, a tag or the name of a friend.
@@ -51,6 +53,7 @@ __all__ = [
     "LayoutError",
     "LengthError",
     "LostStateError",
+    "PeerError",
     "PointError",
     "PresenceError",
     "QueryError",
@@ -59,6 +62,7 @@ __all__ = [
     "RestoredStateError",
     "SpentError",
     "StateError",
+    "StorageError",
     "VerificationError",
     "VersionError",
 ]
@@ -158,3 +162,11 @@ class AnswerError(PresenceError):
 
 class LayoutError(PresenceError):
     """A table cannot be laid out, or a layout does not fit its manifest."""
+
+
+class PeerError(PresenceError):
+    """Another server is away or answers out of form; asking again may help."""
+
+
+class StorageError(PresenceError):
+    """The disk is full or the database is away; nothing was acknowledged."""

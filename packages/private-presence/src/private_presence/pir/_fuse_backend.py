@@ -1,14 +1,16 @@
 """What the backends over the fuse layout share: placing tags, and checking answers."""
 
+from abc import abstractmethod
 from typing import final
 
 import numpy as np
 
 from private_presence.errors import InputError, LengthError, VersionError
-from private_presence.pir.backend import FORMAT, PirBackend, verified
+from private_presence.pir.backend import FORMAT, PirBackend, Sizes, verified
 from private_presence.pir.batch_code import assign_buckets, candidate_buckets, hash_tags
 from private_presence.pir.fuse import fuse_positions
 from private_presence.pir.layout import build_fuse_table
+from private_presence.pir.manifest import FuseManifest
 
 TAG_SIZE = 16
 
@@ -28,6 +30,20 @@ class FuseBackend(PirBackend):
     @final
     def encode(self, records, table, salt):
         return build_fuse_table(records, table, salt=salt, buckets=self.buckets)
+
+    @final
+    def value_size(self, manifest):
+        return FuseManifest.from_bytes(manifest).value_size
+
+    @final
+    def sizes(self, manifest):
+        header = FuseManifest.from_bytes(manifest)
+        payloads = self.payload_sizes(header)
+        return Sizes(frozenset(1 + size for size in payloads), answer_size(header))
+
+    @abstractmethod
+    def payload_sizes(self, manifest) -> tuple[int, ...]:
+        """Return the bytes that queries may have after their first one."""
 
     def places(self, manifest, wanted):
         """Return {tag: (bucket, three cells)} and the tags that found no bucket."""

@@ -8,9 +8,14 @@ genuine is asked of a function that the caller passes.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import NamedTuple, final
 
-from private_presence.errors import AnswerError, CapacityError, QueryError
+from private_presence.errors import (
+    AnswerError,
+    CapacityError,
+    LayoutError,
+    QueryError,
+)
 from private_presence.pir.kernels import Kernel
 from private_presence.pir.records import Records
 from private_presence.pir.table import Table, TableId
@@ -42,6 +47,20 @@ class Query:
     manifest: bytes = field(repr=False)
     places: tuple[tuple[bytes, int], ...] = field(repr=False)
     deferred: tuple[bytes, ...] = field(repr=False)
+
+
+class Sizes(NamedTuple):
+    """Bytes of bodies, which follow from a manifest alone.
+
+    Parameters
+    ----------
+    queries : frozenset of int
+        What a query may have; which of them a server gets says nothing.
+    answer : int
+    """
+
+    queries: frozenset[int]
+    answer: int
 
 
 @dataclass(frozen=True)
@@ -170,6 +189,67 @@ class PirBackend(ABC):
         Returns
         -------
         Lookup
+        """
+
+    @abstractmethod
+    def sizes(self, manifest: bytes) -> Sizes:
+        """Say how long the bodies are that go to and come from each server.
+
+        Parameters
+        ----------
+        manifest : bytes
+
+        Returns
+        -------
+        Sizes
+        """
+
+    @final
+    def rebuild(
+        self, raw: bytes, table: TableId, salt: bytes, manifest: bytes
+    ) -> Table:
+        """Build a table from the raw file, and insist that it is the manifest's.
+
+        What a lookup server does before it serves: the registrar could otherwise give
+        two servers different tables, or choose counters or sizes to its liking.
+
+        Parameters
+        ----------
+        raw : bytes
+            Tags and values, sorted by tag.
+        table : TableId
+        salt : bytes, 32
+        manifest : bytes
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        LayoutError
+            If any byte of the manifest differs from what the other arguments give.
+        """
+        value_size = self.value_size(manifest)
+        built = self.encode(Records.from_bytes(raw, value_size=value_size), table, salt)
+        if built.manifest != manifest:
+            raise LayoutError(
+                "manifest: expected the one that the raw file and the salt determine; "
+                "got another; do not serve it, and compare with the other servers"
+            )
+        return built
+
+    @abstractmethod
+    def value_size(self, manifest: bytes) -> int:
+        """Return the bytes of a value, as a manifest says.
+
+        Parameters
+        ----------
+        manifest : bytes
+
+        Returns
+        -------
+        int
         """
 
     @final

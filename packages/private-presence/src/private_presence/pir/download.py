@@ -23,6 +23,7 @@ from private_presence.pir.backend import (
     PirBackend,
     PirServer,
     Query,
+    Sizes,
     verified,
 )
 from private_presence.pir.records import MAX_RECORDS, MAX_VALUE, Records
@@ -66,6 +67,15 @@ class DownloadPir(PirBackend):
         digest = hashlib.sha256(raw).digest()
         head = _HEAD.pack(VERSION, LAYOUT_RAW, *fields, records.value_size, digest)
         return Table(head, np.frombuffer(raw, np.uint8).reshape(1, 1, -1))
+
+    def value_size(self, manifest):
+        """See `PirBackend.value_size`."""
+        return _fields(manifest)[1]
+
+    def sizes(self, manifest):
+        """See `PirBackend.sizes`."""
+        count, size, _ = _fields(manifest)
+        return Sizes(frozenset([1]), 1 + count * (TAG_SIZE + size))
 
     def server(self, table, index, kernel):
         """See `PirBackend.server`."""

@@ -28,6 +28,7 @@ from private_presence.pir.backend import (
     PirBackend,
     PirServer,
     Query,
+    Sizes,
     verified,
 )
 from private_presence.pir.gf256 import interpolate
@@ -115,6 +116,16 @@ class Dp5Pir(PirBackend):
         at = (table.deployment, table.kind, table.epoch)
         sizes = (r, max(1, loads[best]), records.tag_size, records.value_size)
         return Table(_HEAD.pack(*at, *sizes, keys[best]), cells)
+
+    def value_size(self, manifest):
+        """See `PirBackend.value_size`."""
+        return _fields(manifest)[3]
+
+    def sizes(self, manifest):
+        """See `PirBackend.sizes`."""
+        r, load, tag_size, value_size, _ = _fields(manifest)
+        answer = 1 + self.capacity * load * (tag_size + value_size)
+        return Sizes(frozenset([1 + self.capacity * r]), answer)
 
     def server(self, table, index, kernel):
         """See `PirBackend.server`."""

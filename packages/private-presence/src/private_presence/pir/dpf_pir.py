@@ -49,6 +49,10 @@ class DpfPir(FuseBackend):
         bodies = tuple(join_body(KEYS, keys.to_bytes()) for keys in pair)
         return Query(bodies, manifest, remembered(placed), deferred)
 
+    def payload_sizes(self, manifest):
+        """Three keys for each bucket."""
+        return (COPIES * manifest.buckets * key_size(manifest.length),)
+
     def server(self, table, index, kernel):
         """See `PirBackend.server`."""
         return DpfServer(table, self.check_index(index), kernel)

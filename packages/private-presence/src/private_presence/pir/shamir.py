@@ -93,6 +93,10 @@ class ShamirPir(FuseBackend):
             bodies.append(join_body(EXPLICIT, share.tobytes()))
         return tuple(bodies)
 
+    def payload_sizes(self, manifest):
+        """A seed, or a byte for each cell."""
+        return SEED_SIZE, manifest.buckets * manifest.length
+
     def server(self, table, index, kernel):
         """See `PirBackend.server`."""
         return ShamirServer(table, self.check_index(index), kernel)

@@ -88,6 +88,10 @@ class XorPir(FuseBackend):
         bodies[long] = join_body(EXPLICIT, explicit.tobytes())
         return tuple(bodies[i] for i in range(self.servers))
 
+    def payload_sizes(self, manifest):
+        """A seed, or a bit for each cell."""
+        return SEED_SIZE, manifest.buckets * manifest.row_bytes
+
     def server(self, table, index, kernel):
         """See `PirBackend.server`."""
         return XorServer(table, self.check_index(index), kernel)

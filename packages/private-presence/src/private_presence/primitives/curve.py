@@ -59,6 +59,7 @@ __all__ = [
     "random_scalar",
     "reduce_scalar",
     "scalar",
+    "sum_g1",
     "sum_g2",
 ]
 
@@ -246,6 +247,32 @@ def hash_to_g1(message: bytes, dst: bytes) -> G1Point:
     return G1Point.hash_to_curve(message, dst)
 
 
+def sum_g1(points: Sequence[G1Point], weights: Sequence[Scalar]) -> G1Point:
+    """Add up multiples of points; `sum_g2` for G1.
+
+    Parameters
+    ----------
+    points : sequence of G1Point
+    weights : sequence of Scalar
+
+    Returns
+    -------
+    G1Point
+
+    Raises
+    ------
+    InputError
+        If their numbers differ.
+
+    Examples
+    --------
+    >>> sum_g1([G1_GENERATOR] * 2, [scalar(2), scalar(3)]) == G1_GENERATOR * scalar(5)
+    True
+    """
+    _check_terms(points, weights)
+    return G1Point.multiexp_unchecked(list(points), list(weights))
+
+
 def sum_g2(points: Sequence[G2Point], weights: Sequence[Scalar]) -> G2Point:
     """Add points with weights: one multi-scalar multiplication in G2.
 
@@ -270,11 +297,15 @@ def sum_g2(points: Sequence[G2Point], weights: Sequence[Scalar]) -> G2Point:
     >>> sum_g2([G2_GENERATOR] * 2, [scalar(2), scalar(3)]) == G2_GENERATOR * scalar(5)
     True
     """
+    _check_terms(points, weights)
+    return G2Point.multiexp_unchecked(list(points), list(weights))
+
+
+def _check_terms(points: Sequence, weights: Sequence[Scalar]) -> None:
     if len(points) != len(weights):
         raise InputError(
             f"expected one weight per point; got {len(points)} and {len(weights)}"
         )
-    return G2Point.multiexp_unchecked(list(points), list(weights))
 
 
 def pairing_product(pairs: Sequence[tuple[G1Point, G2Point]]) -> Gt:

@@ -7,10 +7,12 @@ and without a proof of equal logarithms.
 """
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from private_presence.errors import VerificationError
+from private_presence.errors import EncodingError, VerificationError
 from private_presence.primitives.curve import (
     G1_SIZE,
     G2_GENERATOR,
@@ -19,11 +21,13 @@ from private_presence.primitives.curve import (
     Scalar,
     decode_g1,
     encode_g1,
+    encode_g2,
     hash_to_g1,
     invert,
     pairing_product,
     random_scalar,
     reduce_scalar,
+    sum_g1,
 )
 from private_presence.primitives.kdf import kdf, u32
 from private_presence.primitives.randomness import Randomness
@@ -33,11 +37,13 @@ __all__ = [
     "DST",
     "TOKEN_SIZE",
     "BlindedToken",
+    "Redeemed",
     "Role",
     "TokenKey",
     "bind",
     "blind",
     "check_token",
+    "check_tokens",
     "issue",
     "token_key",
     "unblind",
@@ -209,3 +215,75 @@ def check_token(token: bytes, role: int, day: int, public: G2Point) -> bytes:
     if not pairing_product(pairs).is_one():
         raise VerificationError("a token does not fit its day and role: refuse it")
     return t
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """A token with the key that it claims to be signed by."""
+
+    token: bytes = field(repr=False)
+    role: int
+    day: int
+    public: G2Point
+
+
+def check_tokens(batch: Sequence[Redeemed], rng: Randomness) -> list[bool]:
+    """Check many tokens with one pairing product for each key among them.
+
+    With random weights w: ``e(sum w T, G2) = prod over keys e(sum w H(t), K2)``.  A
+    batch with a wrong token passes with a chance of 2^-128; one that fails is halved
+    until the wrong ones are found, so that b bad ones cost about b log n products.
+
+    Parameters
+    ----------
+    batch : sequence of Redeemed
+    rng : Randomness
+        Weights must not be known to those who send tokens.
+
+    Returns
+    -------
+    list of bool
+        In the same order.
+    """
+    good = [False] * len(batch)
+    parsed = {i: pair for i, item in enumerate(batch) if (pair := _parse(item))}
+    _mark_good(batch, parsed, list(parsed), good, rng)
+    return good
+
+
+def _parse(item: Redeemed) -> tuple[G1Point, G1Point] | None:
+    # The token's signature, and the hash that it should be of.
+    try:
+        check_length(item.token, TOKEN_SIZE, "a token")
+        t, T = item.token[:NONCE_SIZE], decode_g1(item.token[NONCE_SIZE:])
+    except EncodingError:
+        return None
+    return T, _point(item.role, item.day, t)
+
+
+def _mark_good(batch, parsed, indices, good, rng) -> None:
+    if not indices:
+        return
+    if _all_good(batch, parsed, indices, rng):
+        for i in indices:
+            good[i] = True
+    elif len(indices) > 1:
+        middle = len(indices) // 2
+        _mark_good(batch, parsed, indices[:middle], good, rng)
+        _mark_good(batch, parsed, indices[middle:], good, rng)
+
+
+def _all_good(batch, parsed, indices, rng) -> bool:
+    by_key = defaultdict(list)
+    for i in indices:
+        by_key[batch[i].role, batch[i].day, encode_g2(batch[i].public)].append(i)
+    weights = {i: Scalar(int.from_bytes(rng.draw(16), "big")) for i in indices}
+    total = sum_g1([parsed[i][0] for i in indices], [weights[i] for i in indices])
+    pairs = [(total, G2_GENERATOR)]
+    for group in by_key.values():
+        points = [parsed[i][1] for i in group]
+        hashed = sum_g1(points, [weights[i] for i in group])
+        pairs.append((-hashed, batch[group[0]].public))
+    return pairing_product(pairs).is_one()
+
+    return reduce_scalar(bytes(16) + bytes(rng.draw(16)) or b"\1")

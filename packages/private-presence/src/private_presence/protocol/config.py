@@ -27,10 +27,10 @@ __all__ = [
     "sign_config",
 ]
 
-VERSION = 1
+VERSION = 2  # 1 counted whole seconds
 MAX_CONFIG_SIZE = 4096
 MODES = ("xor", "shamir", "download", "dpf")
-LIMIT = 1 << 20  # no constant of a deployment is larger, seconds of an epoch included
+LIMIT = (1 << 32) - 1  # no constant is larger, the milliseconds of an epoch included
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Config:
         rho: exclusions per LT record.
     circles : int
         C: every client registers that many, for ever (F17).
-    lt_seconds, st_seconds : int
-        Epoch lengths; the short one divides the long one.
-    lt_close, st_close : int
-        A window closes that many seconds before its epoch starts.
+    lt_ms, st_ms : int
+        Epoch lengths in milliseconds; the short one divides the long one.
+    lt_close_ms, st_close_ms : int
+        A window closes that many milliseconds before its epoch starts.
     retain : int
         LT tables kept for those who come back.
-    skew : int
-        Seconds by which a client's clock may differ from the servers' median.
+    skew_ms : int
+        Milliseconds by which a client's clock may differ from the servers' median.
     download_below : int
         In mode "download" only: tables of more records are not served (F31).
 
@@ -84,12 +84,12 @@ class Config:
     buckets: int = 150
     slots: int = 2
     circles: int = 1
-    lt_seconds: int = 86_400
-    st_seconds: int = 300
-    lt_close: int = 900
-    st_close: int = 30
+    lt_ms: int = 86_400_000
+    st_ms: int = 300_000
+    lt_close_ms: int = 900_000
+    st_close_ms: int = 30_000
     retain: int = 30
-    skew: int = 5
+    skew_ms: int = 5_000
     download_below: int = 0
 
     def __post_init__(self) -> None:
@@ -105,7 +105,7 @@ class Config:
     @property
     def st_per_lt(self) -> int:
         """ST epochs in an LT epoch."""
-        return self.lt_seconds // self.st_seconds
+        return self.lt_ms // self.st_ms
 
     @property
     def header_size(self) -> int:
@@ -154,13 +154,13 @@ def _conditions(c: Config) -> list[tuple[bool, str]]:
         ),
         (1 <= c.slots <= 8, f"1 to 8 slots expected; got {c.slots}"),
         (1 <= c.circles <= 4, f"1 to 4 circles expected; got {c.circles}"),
-        (c.st_seconds >= 1, f"an epoch of a second at least; got {c.st_seconds}"),
+        (c.st_ms >= 1, f"an epoch of a millisecond at least; got {c.st_ms}"),
         (
-            c.st_seconds >= 1 and c.lt_seconds % c.st_seconds == 0 < c.lt_seconds,
+            c.st_ms >= 1 and c.lt_ms % c.st_ms == 0 < c.lt_ms,
             "the short epoch divides the long one",
         ),
         (
-            c.lt_close < c.lt_seconds and c.st_close < c.st_seconds,
+            c.lt_close_ms < c.lt_ms and c.st_close_ms < c.st_ms,
             "a window closes after it opened",
         ),
         (c.retain >= 1, f"one retained table at least; got {c.retain}"),
@@ -203,7 +203,7 @@ def decode_config(data: bytes) -> Config:
     raw = cbor.decode(data, MAX_CONFIG_SIZE)
     names = fields(Config)
     if not isinstance(raw, dict) or list(raw) != list(range(len(names) + 1)):
-        raise EncodingError("a configuration has other fields than version 1 says")
+        raise EncodingError("a configuration has other fields than version 2 says")
     version, *values = raw.values()
     if not isinstance(version, int):
         raise EncodingError("the version of a configuration is a number")

@@ -27,7 +27,8 @@ class Kind(IntEnum):
 
 
 def _length(config: Config, kind: Kind) -> int:
-    return config.lt_seconds if kind is Kind.LT else config.st_seconds
+    # Milliseconds.
+    return config.lt_ms if kind is Kind.LT else config.st_ms
 
 
 def epoch_at(config: Config, kind: Kind, now: float) -> int:
@@ -55,14 +56,15 @@ def epoch_at(config: Config, kind: Kind, now: float) -> int:
     >>> epoch_at(config, Kind.LT, 86_400.0), epoch_at(config, Kind.ST, 86_399.9)
     (1, 287)
     """
-    epoch = int(now // _length(config, kind))
+    # To the nearest millisecond, so that `start_of` is in its own epoch.
+    epoch = round(now * 1000) // _length(config, kind)
     if not 0 <= epoch < 1 << 32:
         raise InputError("expected a time whose epoch is in 32 bits; set the clock")
     return epoch
 
 
-def start_of(config: Config, kind: Kind, epoch: int) -> int:
-    """The second at which an epoch starts.
+def start_of(config: Config, kind: Kind, epoch: int) -> float:
+    """The time at which an epoch starts.
 
     Parameters
     ----------
@@ -72,12 +74,13 @@ def start_of(config: Config, kind: Kind, epoch: int) -> int:
 
     Returns
     -------
-    int
+    float
+        Seconds since 1970.
     """
-    return epoch * _length(config, kind)
+    return epoch * _length(config, kind) / 1000
 
 
-def window(config: Config, kind: Kind, epoch: int) -> tuple[int, int]:
+def window(config: Config, kind: Kind, epoch: int) -> tuple[float, float]:
     """When registrations for an epoch are accepted (4.1).
 
     Parameters
@@ -88,11 +91,12 @@ def window(config: Config, kind: Kind, epoch: int) -> tuple[int, int]:
 
     Returns
     -------
-    opens, closes : int
+    opens, closes : float
         The first second, and the first second that is too late.
     """
-    close = config.lt_close if kind is Kind.LT else config.st_close
-    return start_of(config, kind, epoch - 1), start_of(config, kind, epoch) - close
+    length = _length(config, kind)
+    close = config.lt_close_ms if kind is Kind.LT else config.st_close_ms
+    return start_of(config, kind, epoch - 1), (epoch * length - close) / 1000
 
 
 def check_window(config: Config, kind: Kind, epoch: int, now: float) -> None:
@@ -115,7 +119,7 @@ def check_window(config: Config, kind: Kind, epoch: int, now: float) -> None:
         wanted = epoch_at(config, kind, now) + 1
         raise EpochError(
             f"{kind.name} epoch {epoch} takes registrations from {opens} to {closes}; "
-            f"it is {int(now)}: register for epoch {wanted}"
+            f"it is {now:.0f}: register for epoch {wanted}"
         )
 
 
@@ -195,8 +199,8 @@ def check_clock(config: Config, now: float, theirs: Sequence[float]) -> None:
         If the skew is larger than the deployment allows.
     """
     skew = median_skew(now, theirs)
-    if abs(skew) > config.skew:
+    if abs(skew) * 1000 > config.skew_ms:
         raise ClockError(
-            f"this clock may differ by {config.skew} s from the servers'; "
+            f"this clock may differ by {config.skew_ms / 1000:g} s from the servers'; "
             f"it differs by {skew:.0f} s: set it"
         )

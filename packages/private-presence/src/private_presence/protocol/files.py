@@ -7,7 +7,7 @@ __all__ = ["Files"]
 
 
 class Files:
-    """The six things that the store asks of a file system; tests break each."""
+    """The things that the store asks of a file system; tests break each."""
 
     def create(self, path: Path) -> int:
         """Open an empty file that only its owner can read.
@@ -71,6 +71,40 @@ class Files:
         """
         handle = os.open(folder, os.O_RDONLY)
         try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def hold(self, path: Path) -> int | None:
+        """Keep hold of the file that a rename is about to replace.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        int or None
+            A descriptor of the old bytes; None if there are none.
+        """
+        try:
+            return os.open(path, os.O_WRONLY)
+        except FileNotFoundError:
+            return None
+
+    def wipe(self, handle: int) -> None:
+        """Write zeros over a replaced file, and close it.
+
+        Best effort: a file system with copies or journals, and flash, keep old bytes
+        all the same.
+
+        Parameters
+        ----------
+        handle : int
+            From `hold`.
+        """
+        try:
+            self.write(handle, bytes(os.fstat(handle).st_size))
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -9,9 +9,15 @@ from private_presence.errors import (
     StateError,
     VerificationError,
 )
-from private_presence.primitives.blinding import SigningKey, sign, verify
+from private_presence.primitives.blinding import (
+    SIGNATURE_SIZE,
+    SigningKey,
+    sign,
+    verify,
+)
 from private_presence.primitives.kdf import label_bytes, u32
 from private_presence.primitives.randomness import Randomness
+from private_presence.primitives.reader import check_length
 from private_presence.primitives.secret import Secret, equal
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at
@@ -26,9 +32,15 @@ __all__ = [
     "Opening",
     "Promise",
     "countersign",
+    "decode_opening",
+    "encode_opening",
     "open_part",
     "promise",
+    "sign_commitment",
+    "sign_raw",
+    "verify_commitment",
     "verify_opening",
+    "verify_raw",
 ]
 
 
@@ -85,8 +97,133 @@ def promise(kind: Kind, epoch: int, rng: Randomness) -> Promise:
     return Promise(kind, epoch, Secret(rng.draw(32)))
 
 
-def _opening_message(config: Config, kind: int, epoch: int, rest: bytes) -> bytes:
-    return label_bytes("opening") + config.dep_id + bytes([kind]) + u32(epoch) + rest
+def _message(label: str, config: Config, kind: int, epoch: int, rest: bytes) -> bytes:
+    return label_bytes(label) + config.dep_id + bytes([kind]) + u32(epoch) + rest
+
+
+def sign_commitment(
+    state: Promise, config: Config, key: SigningKey, rng: Randomness
+) -> bytes:
+    """Give the commitment, signed: two of them for one table are a proof.
+
+    Parameters
+    ----------
+    state : Promise
+        Saved before this is sent.
+    config : Config
+    key : SigningKey
+        This server's.
+    rng : Randomness
+
+    Returns
+    -------
+    bytes
+        96: ``SHA-256(part) | signature``.
+    """
+    about = (config, state.kind, state.epoch, state.commitment)
+    return state.commitment + sign(key, _message("commitment", *about), rng)
+
+
+def verify_commitment(
+    data: bytes, config: Config, kind: Kind, epoch: int, server: int
+) -> bytes:
+    """Check who committed; raises `VerificationError`.
+
+    Parameters
+    ----------
+    data : bytes, 96
+    config : Config
+    kind : Kind
+    epoch : int
+    server : int
+        Index in the configuration.
+
+    Returns
+    -------
+    bytes
+        The commitment, 32.
+    """
+    check_length(data, 32 + SIGNATURE_SIZE, "a signed commitment")
+    commitment, signature = data[:32], data[32:]
+    message = _message("commitment", config, kind, epoch, commitment)
+    verify(config.servers[server], message, signature)
+    return commitment
+
+
+def sign_raw(
+    config: Config,
+    kind: Kind,
+    epoch: int,
+    raw_hash: bytes,
+    key: SigningKey,
+    rng: Randomness,
+) -> bytes:
+    """Name the raw file of a table, as R: two files for one table are a proof.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+    raw_hash : bytes, 32
+    key : SigningKey
+        R's.
+    rng : Randomness
+
+    Returns
+    -------
+    bytes
+        64.
+    """
+    return sign(key, _message("raw", config, kind, epoch, raw_hash), rng)
+
+
+def verify_raw(
+    config: Config, kind: Kind, epoch: int, raw_hash: bytes, signature: bytes
+) -> None:
+    """Check that R named a raw file; raises `VerificationError`.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+    raw_hash : bytes, 32
+    signature : bytes, 64
+    """
+    message = _message("raw", config, kind, epoch, raw_hash)
+    verify(config.registrar, message, signature)
+
+
+def encode_opening(opening: Opening) -> bytes:
+    """Write an opening.
+
+    Parameters
+    ----------
+    opening : Opening
+
+    Returns
+    -------
+    bytes
+        128: part, raw hash, signature.
+    """
+    return opening.part + opening.raw_hash + opening.signature
+
+
+def decode_opening(data: bytes) -> Opening:
+    """Read an opening.
+
+    Parameters
+    ----------
+    data : bytes, 128
+
+    Returns
+    -------
+    Opening
+        Not yet verified.
+    """
+    check_length(data, 64 + SIGNATURE_SIZE, "an opening")
+    return Opening(data[:32], data[32:64], data[64:])
 
 
 def open_part(
@@ -115,7 +252,9 @@ def open_part(
     """
     if state.raw_hash and not equal(state.raw_hash, raw_hash):
         raise ReplayError("this part of the salt was opened for another raw file")
-    message = _opening_message(config, state.kind, state.epoch, state.part + raw_hash)
+    message = _message(
+        "opening", config, state.kind, state.epoch, state.part + raw_hash
+    )
     opening = Opening(bytes(state.part), raw_hash, sign(key, message, rng))
     return replace(state, raw_hash=raw_hash), opening
 
@@ -134,7 +273,7 @@ def verify_opening(
     server : int
         Index in the configuration.
     """
-    message = _opening_message(config, kind, epoch, opening.part + opening.raw_hash)
+    message = _message("opening", config, kind, epoch, opening.part + opening.raw_hash)
     verify(config.servers[server], message, opening.signature)
 
 

@@ -1,10 +1,12 @@
 """Quotas: how many tokens an account gets a day, and that each is used once (F12)."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from private_presence.errors import InputError, QuotaError, SpentError
 from private_presence.primitives.curve import G2Point
 from private_presence.primitives.randomness import Randomness
+from private_presence.primitives.secret import equal
 from private_presence.primitives.tokens import (
     BlindedToken,
     Role,
@@ -15,14 +17,27 @@ from private_presence.primitives.tokens import (
     unblind,
 )
 from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind, epoch_at, lt_of_st
 
-__all__ = ["Ledger", "SpentSet", "daily_batch", "finish_batch", "quota"]
+__all__ = [
+    "Ledger",
+    "SpentSet",
+    "SpentTokens",
+    "daily_batch",
+    "day_of_registration",
+    "days_of_lookup",
+    "finish_batch",
+    "mark_spent",
+    "quota",
+    "roles",
+]
 
-LT_PER_DAY, ST_PER_DAY = 2, 300  # for each circle
+LT_PER_DAY = 2  # for each circle
+SPARE = 24  # one ST token in 24 more than there are ST epochs in a day
 
 
 def quota(config: Config, role: int) -> int:
-    """Tokens of a role for one account and day.
+    """Tokens of a role for one account and day; a day is an LT epoch.
 
     The whole batch is fetched every day, used or not: its size says nothing.
 
@@ -34,8 +49,9 @@ def quota(config: Config, role: int) -> int:
     Returns
     -------
     int
-        C times 2 for LT and 300 for ST registrations (F17); a day's lookups and one
-        full walk over the retained tables for each lookup server.
+        C times 2 for LT; C times the ST epochs of a day, and a 24th more, for ST (F17);
+        a day's lookups and one full walk over the retained tables for each lookup
+        server.
 
     Raises
     ------
@@ -48,13 +64,84 @@ def quota(config: Config, role: int) -> int:
     >>> quota(config, Role.REGISTER_LT), quota(config, Role.REGISTER_ST)
     (2, 300)
     """
+    per_day = config.st_per_lt + -(-config.st_per_lt // SPARE)
     if role == Role.REGISTER_LT:
         return config.circles * LT_PER_DAY
     if role == Role.REGISTER_ST:
-        return config.circles * ST_PER_DAY
+        return config.circles * per_day
     if Role.LOOKUP <= role < Role.LOOKUP + len(config.servers):
-        return ST_PER_DAY + 2 * LT_PER_DAY + config.retain
+        return per_day + 2 * LT_PER_DAY + config.retain
     raise InputError(f"no role {role} in this deployment")
+
+
+def roles(config: Config) -> tuple[int, ...]:
+    """The token roles of a deployment, in the order of a manifest's keys.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> roles(Config(bytes(32), (bytes(32),) * 2, bytes(32)))
+    (1, 2, 16, 17)
+    """
+    lookups = (Role.LOOKUP + i for i in range(len(config.servers)))
+    return (int(Role.REGISTER_LT), int(Role.REGISTER_ST), *lookups)
+
+
+def day_of_registration(config: Config, kind: Kind, epoch: int) -> int:
+    """The day whose tokens pay for a registration: that of its window.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> (
+    ...     day_of_registration(config, Kind.LT, 5),
+    ...     day_of_registration(config, Kind.ST, 288),
+    ... )
+    (4, 0)
+    """
+    return epoch - 1 if kind is Kind.LT else lt_of_st(config, epoch - 1)
+
+
+def days_of_lookup(config: Config, now: float) -> range:
+    """The days whose tokens a lookup server takes at a time.
+
+    Parameters
+    ----------
+    config : Config
+    now : float
+        The server's clock.
+
+    Returns
+    -------
+    range
+        One day, or two while the clocks of clients may be in another.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> [*days_of_lookup(config, 86_402.0)], [*days_of_lookup(config, 90_000.0)]
+    ([0, 1], [1])
+    """
+    skew = config.skew_ms / 1000
+    first = epoch_at(config, Kind.LT, max(now - skew, 0.0))
+    return range(first, epoch_at(config, Kind.LT, now + skew) + 1)
 
 
 def daily_batch(
@@ -152,28 +239,72 @@ class Ledger:
         return signed
 
 
+class SpentTokens(Protocol):
+    """Where redeemed tokens are kept: a dictionary, or something durable."""
+
+    def get(self, t: bytes, /) -> bytes | None:
+        """Return the hash of the body that a token paid for, or None."""
+        ...
+
+    def __setitem__(self, t: bytes, body_hash: bytes, /) -> None:
+        """Note what a token paid for; on disk when this returns."""
+        ...
+
+
 @dataclass
 class SpentSet:
-    """Tokens of one key that were redeemed, over all epochs until it expires (F12)."""
+    """Tokens of one key that were redeemed, over all epochs until it expires (F12).
+
+    Parameters
+    ----------
+    role : int
+    day : int
+    public : G2Point
+    spent : SpentTokens
+        Token to the hash of the body that it paid for.  The same pair may come again:
+        it is a resend after an answer was lost, or after a crash before the value was
+        stored.
+    """
 
     role: int
     day: int
     public: G2Point
-    spent: set[bytes] = field(default_factory=set, repr=False)
+    spent: SpentTokens = field(default_factory=dict, repr=False)
 
-    def spend(self, token: bytes) -> None:
-        """Check a token and mark it as used.
+    def spend(self, token: bytes, body_hash: bytes) -> None:
+        """Check a token and mark it as used for a body.
 
         Parameters
         ----------
         token : bytes, 80
+        body_hash : bytes, 32
 
         Raises
         ------
         SpentError
-            If it was used before, in whichever epoch.
+            If it was used for another body, in whichever epoch.
         """
-        t = check_token(token, self.role, self.day, self.public)
-        if t in self.spent:
-            raise SpentError("this token was redeemed before: use another one")
-        self.spent.add(t)
+        mark_spent(
+            self.spent, check_token(token, self.role, self.day, self.public), body_hash
+        )
+
+
+def mark_spent(spent: SpentTokens, t: bytes, body_hash: bytes) -> None:
+    """Mark a token that was checked already.
+
+    Parameters
+    ----------
+    spent : SpentTokens
+    t : bytes, 32
+    body_hash : bytes, 32
+
+    Raises
+    ------
+    SpentError
+        If it paid for another body.
+    """
+    before = spent.get(t)
+    if before is None:
+        spent[t] = body_hash
+    elif not equal(before, body_hash):
+        raise SpentError("this token was redeemed before: use another one")

@@ -3,9 +3,10 @@
 No socket, no clock, no file: the service that owns this object stores what it says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol
 
 from private_presence.errors import (
     ConflictError,
@@ -35,9 +36,35 @@ from private_presence.protocol.messages import (
 )
 from private_presence.protocol.receipt import Answer, encode_receipt, make_receipt
 
-__all__ = ["Intake", "answer_post"]
+__all__ = ["TOMBSTONE", "Examined", "Intake", "Values", "answer_post", "refusal"]
 
 TOMBSTONE = b""
+
+
+class Values(Protocol):
+    """Where the records of a table are kept: a dictionary, or something durable."""
+
+    def get(self, tag: bytes, /) -> bytes | None:
+        """Return the value at a tag, or None."""
+        ...
+
+    def __setitem__(self, tag: bytes, value: bytes, /) -> None:
+        """Store a value; on disk before the receipt is signed."""
+        ...
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return all pairs, in any order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A post that is in form and rightly signed; nothing was looked up for it yet."""
+
+    message: Registration | Withdrawal
+    tag: bytes
+    token: bytes
+    body_hash: bytes
 
 
 @dataclass
@@ -53,20 +80,22 @@ class Intake:
     kind : Kind
     epoch : int
     spend : callable
-        Takes a token, checks it, and raises if it was spent; `quota.SpentSet.spend`.
+        Takes a token and the hash of a body, checks it, and raises if it paid for
+        another one; `quota.SpentSet.spend`.
     phase : str
         A state of `machine.INTAKE`.
+    values : Values
     """
 
     config: Config
     kind: Kind
     epoch: int
-    spend: Callable[[bytes], None]
+    spend: Callable[[bytes, bytes], None]
     phase: str = "open"
-    values: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    values: Values = field(default_factory=dict, repr=False)
 
     def accept(self, post: bytes, now: float) -> Answer:
-        """Take a registration or a withdrawal.
+        """Take a registration or a withdrawal: `examine`, then `settle`.
 
         Parameters
         ----------
@@ -78,18 +107,29 @@ class Intake:
         Returns
         -------
         Answer
-            ACCEPTED also for a resend of the stored bytes, whose token is not looked
-            at: it is spent already (F12).
+        """
+        return self.settle(self.examine(post, now))
+
+    def examine(self, post: bytes, now: float) -> Examined:
+        """Check form, window and signature; needs no storage and changes nothing.
+
+        Parameters
+        ----------
+        post : bytes
+            Body and token.
+        now : float
+            The registrar's clock.
+
+        Returns
+        -------
+        Examined
 
         Raises
         ------
         StateError
             If the table is frozen.
         EpochError
-            If the body is for another table.
-        ConflictError
-            If another value is stored at this tag: only its owner could have sent it,
-            and she would be using a key twice.
+            If the body is for another table, or its window is not open.
         """
         body, token = split_post(self.config, post)
         message = decode_body(self.config, body)
@@ -101,31 +141,47 @@ class Intake:
                 f"got {message.kind.name} epoch {message.epoch}"
             )
         check_window(self.config, self.kind, self.epoch, now)
+        _check_signature(self.config, message)
         tag = tag_of(self.kind, self.config.dep_id, self.epoch, message.public)
-        if isinstance(message, Withdrawal):
-            return self._withdraw(message, tag)
-        return self._register(message, tag, token)
+        return Examined(message, tag, token, sha256(body).digest())
 
-    def _register(self, message: Registration, tag: bytes, token: bytes) -> Answer:
-        signed = record_message(
-            message.kind, self.config.dep_id, message.epoch, message.ct
-        )
-        verify(message.public, signed, message.signature)
-        known = self.values.get(tag)
+    def settle(self, post: Examined) -> Answer:
+        """Store what was examined; every call may be repeated after a crash.
+
+        The token is marked with the hash of its body before the value is stored: a
+        crash in between leaves a token that still pays for this body.
+
+        Parameters
+        ----------
+        post : Examined
+
+        Returns
+        -------
+        Answer
+            ACCEPTED also for a resend of the stored bytes, whose token is not looked
+            at: it is spent already (F12).
+
+        Raises
+        ------
+        ConflictError
+            If another value is stored at this tag: only its owner could have sent it,
+            and she would be using a key twice.
+        EpochError
+            If there is nothing to withdraw.
+        """
+        known = self.values.get(post.tag)
+        if isinstance(post.message, Withdrawal):
+            if known is None:
+                raise EpochError("there is nothing to withdraw in this epoch")
+            self.values[post.tag] = TOMBSTONE  # stays: no second body follows (F21)
+            return Answer.WITHDRAWN
+        value = post.message.value
         if known is None:
-            self.spend(token)
-            self.values[tag] = message.value
-            return Answer.ACCEPTED
-        if equal(known, message.value):
-            return Answer.ACCEPTED
-        raise ConflictError("another value is stored here: resend the stored bytes")
-
-    def _withdraw(self, message: Withdrawal, tag: bytes) -> Answer:
-        verify_withdrawal(self.config, message)
-        if tag not in self.values:
-            raise EpochError("there is nothing to withdraw in this epoch")
-        self.values[tag] = TOMBSTONE  # stays, so that no second body follows (F21)
-        return Answer.WITHDRAWN
+            self.spend(post.token, post.body_hash)
+            self.values[post.tag] = value
+        elif not equal(known, value):
+            raise ConflictError("another value is stored here: resend the stored bytes")
+        return Answer.ACCEPTED
 
     def freeze(self, now: float) -> bytes:
         """Close the table and give its raw file; the same bytes when repeated.
@@ -151,6 +207,14 @@ class Intake:
         self.phase = advance(INTAKE, self.phase, "freeze")
         items = sorted(self.values.items())
         return b"".join(tag + value for tag, value in items if value != TOMBSTONE)
+
+
+def _check_signature(config: Config, message: Registration | Withdrawal) -> None:
+    if isinstance(message, Withdrawal):
+        verify_withdrawal(config, message)
+        return
+    signed = record_message(message.kind, config.dep_id, message.epoch, message.ct)
+    verify(message.public, signed, message.signature)
 
 
 def _window_open(config: Config, kind: Kind, epoch: int, now: float) -> bool:
@@ -182,14 +246,33 @@ def answer_post(
     """
     try:
         answer = intake.accept(post, now)
-    except ConflictError:
-        answer = Answer.CONFLICT
-    except SpentError:
-        answer = Answer.NO_TOKEN
-    except (EpochError, StateError):
-        answer = Answer.CLOSED
-    except PresenceError:
-        answer = Answer.MALFORMED
+    except PresenceError as error:
+        answer = refusal(error)
     body_hash = sha256(post[:-TOKEN_SIZE]).digest()
     about = (intake.kind, intake.epoch, body_hash)
     return encode_receipt(make_receipt(intake.config, key, answer, about, rng))
+
+
+def refusal(error: PresenceError) -> Answer:
+    """What a receipt says when `Intake` raised.
+
+    Parameters
+    ----------
+    error : PresenceError
+
+    Returns
+    -------
+    Answer
+
+    Examples
+    --------
+    >>> refusal(EpochError("late")).name
+    'CLOSED'
+    """
+    if isinstance(error, ConflictError):
+        return Answer.CONFLICT
+    if isinstance(error, SpentError):
+        return Answer.NO_TOKEN
+    if isinstance(error, EpochError | StateError):
+        return Answer.CLOSED
+    return Answer.MALFORMED

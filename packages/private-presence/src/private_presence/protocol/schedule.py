@@ -51,7 +51,7 @@ def lt_lookups(config: Config, now_epoch: int, last_complete: int) -> list[int]:
 
 
 def send_time(config: Config, kind: Kind, epoch: int, rng: Randomness) -> float:
-    """A uniformly random second in the window of a registration.
+    """A uniformly random millisecond in the window of a registration.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def send_time(config: Config, kind: Kind, epoch: int, rng: Randomness) -> float:
     float
     """
     opens, closes = window(config, kind, epoch)
-    return float(opens + below(rng, closes - opens))
+    return opens + below(rng, round((closes - opens) * 1000)) / 1000
 
 
 def is_audit(rng: Randomness) -> bool:

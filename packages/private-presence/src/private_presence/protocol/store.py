@@ -1,13 +1,18 @@
 """The client's state on disk: whole or not at all, and saved before anything is sent.
 
-A file is written beside the old one, synchronised, and renamed over it.  A second,
-tiny file holds instance and counter; keep it out of backups.  If the two disagree the
-state is older than what this device has done, or a copy.
+A file is written beside the old one, synchronised, and renamed over it; the old bytes
+are then overwritten, since they hold keys that this state has deleted.  A second, tiny
+file holds instance and counter; keep it out of backups.  If the two disagree the state
+is older than what this device has done, or a copy.
+
+A state is a `Client`, or a frozen dataclass that has one under ``client``.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Generic, TypeVar, final
 
 from private_presence.errors import (
     CorruptStateError,
@@ -25,8 +30,10 @@ from private_presence.protocol.files import Files
 
 __all__ = [
     "Outgoing",
+    "Plain",
     "Saved",
     "Store",
+    "Wrap",
     "decode_state",
     "encode_state",
     "outgoing",
@@ -34,6 +41,8 @@ __all__ = [
 
 MAGIC = b"MP3v1-state\x01"
 MAX_STATE_SIZE = 16 << 20
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -46,37 +55,93 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
-class Saved:
+class Saved(Generic[S]):
     """A state that is on disk.  Only `Store.save` and `Store.load` make one."""
 
-    client: Client
+    state: S
+
+    @property
+    def client(self) -> Client:
+        """The client in it."""
+        return _client(self.state)
 
 
-def encode_state(client: Client) -> bytes:
-    """Write a client with a checksum.
+class Wrap(ABC):
+    """What lies around a state on disk: a seal, or nothing."""
+
+    @abstractmethod
+    def seal(self, data: bytes) -> bytes:
+        """Close over a state.
+
+        Parameters
+        ----------
+        data : bytes
+
+        Returns
+        -------
+        bytes
+        """
+
+    @abstractmethod
+    def unseal(self, data: bytes) -> bytes:
+        """Open what `seal` gave.
+
+        Parameters
+        ----------
+        data : bytes
+
+        Returns
+        -------
+        bytes
+
+        Raises `CorruptStateError` if it is nothing that this seal closed.
+        """
+
+
+@final
+class Plain(Wrap):
+    """No seal: for tests, and for states whose folder is sealed otherwise.
+
+    Examples
+    --------
+    >>> Plain().unseal(Plain().seal(b"state"))
+    b'state'
+    """
+
+    def seal(self, data: bytes) -> bytes:
+        return data
+
+    def unseal(self, data: bytes) -> bytes:
+        return data
+
+
+def encode_state(state: Any) -> bytes:
+    """Write a state with a checksum.
 
     Parameters
     ----------
-    client : Client
+    state : Client, or a dataclass around one
 
     Returns
     -------
     bytes
     """
-    body = encode_record(client)
+    body = encode_record(state)
     return MAGIC + sha256(body).digest() + body
 
 
-def decode_state(data: bytes) -> Client:
-    """Read a client.
+def decode_state(data: bytes, cls: type[S] = Client) -> S:
+    """Read a state.
 
     Parameters
     ----------
     data : bytes
+    cls : type
+        Of the state.
 
     Returns
     -------
-    Client
+    cls
 
     Raises
     ------
@@ -88,7 +153,7 @@ def decode_state(data: bytes) -> Client:
     good = data.startswith(MAGIC) and equal(sha256(body).digest(), checksum)
     try:
         if good:
-            return decode_record(Client, body, MAX_STATE_SIZE)
+            return decode_record(cls, body, MAX_STATE_SIZE)
     except EncodingError:
         pass
     raise CorruptStateError(
@@ -97,7 +162,7 @@ def decode_state(data: bytes) -> Client:
     )
 
 
-class Store:
+class Store(Generic[S]):
     """One client's files.
 
     Parameters
@@ -108,18 +173,30 @@ class Store:
         Instance and counter; it must not be.
     files : Files
         The file system.
+    cls : type
+        Of the state: `Client`, or a frozen dataclass with a field ``client``.
+    wrap : Wrap
+        What lies around the state on disk.
     """
 
-    def __init__(self, path: Path, mirror: Path, files: Files | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        mirror: Path,
+        files: Files | None = None,
+        cls: type[S] = Client,
+        wrap: Wrap | None = None,
+    ) -> None:
         self._path, self._mirror = path, mirror
-        self._files = files or Files()
+        self._files, self._wrap = files or Files(), wrap or Plain()
+        self._cls = cls
 
-    def save(self, client: Client) -> Saved:
+    def save(self, state: S) -> Saved[S]:
         """Write a state; when this returns, it survives any crash.
 
         Parameters
         ----------
-        client : Client
+        state : Client, or a dataclass around one
 
         Returns
         -------
@@ -129,14 +206,16 @@ class Store:
         # Before the first state there is a mirror, so that a state without one is
         # always a copy.  Later the state comes first: a crash between the two leaves
         # the mirror one behind, whereas a backup leaves it ahead.
+        client = _client(state)
         if not _read_or_empty(self._mirror):
             self._put(self._mirror, _mark(client))
         client = replace(client, counter=client.counter + 1)
-        self._put(self._path, encode_state(client))
+        state = _with_client(state, client)
+        self._put(self._path, self._wrap.seal(encode_state(state)))
         self._put(self._mirror, _mark(client))
-        return Saved(client)
+        return Saved(state)
 
-    def load(self, config: Config) -> Saved:
+    def load(self, config: Config) -> Saved[S]:
         """Read the state.
 
         Parameters
@@ -158,10 +237,10 @@ class Store:
         RestoredStateError
             If the mirror is ahead, missing or another device's: use `load_restored`.
         """
-        client = self._read(config)
-        mark = _read_or_empty(self._mirror)
+        state = self._read(config)
+        client, mark = _client(state), _read_or_empty(self._mirror)
         if equal(mark, _mark(client)):
-            return Saved(client)
+            return Saved(state)
         before = replace(client, counter=max(client.counter - 1, 0))
         if not equal(mark, _mark(before)):
             raise RestoredStateError(
@@ -169,9 +248,9 @@ class Store:
                 "another one: load it as restored, and let it walk the retained epochs"
             )
         self._put(self._mirror, _mark(client))
-        return Saved(client)
+        return Saved(state)
 
-    def load_restored(self, config: Config, instance: bytes) -> Client:
+    def load_restored(self, config: Config, instance: bytes) -> S:
         """Read a backup; pass it to `client.mark_restored`, then save it.
 
         Parameters
@@ -182,25 +261,26 @@ class Store:
 
         Returns
         -------
-        Client
+        Client, or a dataclass around one
             Not yet saved, so that nothing can be sent from it.
         """
-        return replace(self._read(config), instance=instance)
+        state = self._read(config)
+        return _with_client(state, replace(_client(state), instance=instance))
 
-    def _read(self, config: Config) -> Client:
+    def _read(self, config: Config) -> S:
         data = _read_or_empty(self._path)
         if not data:
             raise LostStateError(
                 f"expected a state file at {self._path}; got none: restore a backup, or "
                 "set up anew and exchange invitations again"
             )
-        client = decode_state(data)
-        if not equal(client.dep_id, config.dep_id):
+        state = decode_state(self._wrap.unseal(data), self._cls)
+        if not equal(_client(state).dep_id, config.dep_id):
             raise ForeignStateError(
                 "this state file belongs to another deployment: use its configuration, "
                 "or another folder"
             )
-        return client
+        return state
 
     def _put(self, path: Path, data: bytes) -> None:
         files, fresh = self._files, path.with_name(path.name + ".new")
@@ -210,8 +290,19 @@ class Store:
             files.sync(handle)
         finally:
             files.close(handle)
+        old = files.hold(path)
         files.rename(fresh, path)
         files.sync_folder(path.parent)
+        if old is not None:  # only now: until here a crash needs the old bytes
+            files.wipe(old)
+
+
+def _client(state: Any) -> Client:
+    return state if isinstance(state, Client) else state.client
+
+
+def _with_client(state: Any, client: Client) -> Any:
+    return client if isinstance(state, Client) else replace(state, client=client)
 
 
 def _mark(client: Client) -> bytes:

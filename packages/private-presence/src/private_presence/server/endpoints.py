@@ -13,7 +13,8 @@ from typing import NamedTuple
 from private_presence.primitives.blinding import SIGNATURE_SIZE
 from private_presence.primitives.curve import G1_SIZE
 from private_presence.primitives.tokens import TOKEN_SIZE
-from private_presence.protocol.config import MAX_CONFIG_SIZE, Config
+from private_presence.protocol.config import Config
+from private_presence.protocol.deployment import MAX_DEPLOYMENT_SIZE
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
 from private_presence.protocol.messages import body_size
@@ -50,8 +51,8 @@ class Facts:
     records : int
         In the table asked about.
     query, answer : int
-        Bytes of one query body and one answer of the deployment's PIR mode, for the
-        table asked about.
+        Bytes of the longest query body and of an answer of the deployment's PIR mode,
+        for the table asked about (`PirBackend.sizes`).
     """
 
     config: Config
@@ -136,7 +137,7 @@ ENDPOINTS = (
         "both",
         Caller.CLIENT,
         EMPTY,
-        _fixed("signed configuration", 2 * MAX_CONFIG_SIZE, exact=False),
+        _fixed("deployment file", MAX_DEPLOYMENT_SIZE, exact=False),
     ),
     Endpoint("GET", MANIFEST, "both", Caller.CLIENT, EMPTY, SIGNED),
     Endpoint(
@@ -167,8 +168,9 @@ ENDPOINTS = (
         "pir",
         Caller.CLIENT,
         Body(
-            "token 80, manifest hash 32, query",
-            lambda f: TOKEN_SIZE + HASH_SIZE + f.query,
+            "token 80, day 4, manifest hash 32, query",
+            lambda f: TOKEN_SIZE + DAY_SIZE + HASH_SIZE + f.query,
+            exact=False,
         ),
         Body(
             "manifest hash 32, request hash 32, answer, signature 64",
@@ -182,9 +184,16 @@ ENDPOINTS = (
         "pir",
         Caller.PEER,
         EMPTY,
-        _fixed("SHA-256 of the salt part 32", HASH_SIZE),
+        _fixed("SHA-256 of the salt part 32, signature 64", HASH_SIZE + SIGNATURE_SIZE),
     ),
-    Endpoint("POST", "/v1/peer/raw/{kind}/{number}", "pir", Caller.PEER, RAW, EMPTY),
+    Endpoint(
+        "POST",
+        "/v1/peer/raw/{kind}/{number}",
+        "pir",
+        Caller.PEER,
+        Body("R's signature 64, then the raw file", lambda f: SIGNATURE_SIZE + _raw(f)),
+        EMPTY,
+    ),
     Endpoint(
         "POST",
         "/v1/peer/opening/{kind}/{number}",

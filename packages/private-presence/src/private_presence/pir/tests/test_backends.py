@@ -11,6 +11,7 @@ from private_presence.errors import (
     AnswerError,
     CapacityError,
     InputError,
+    LayoutError,
     LengthError,
     PresenceError,
     QueryError,
@@ -275,3 +276,34 @@ def crowded(tags, n):
     rows = np.sort(candidate_buckets(hash_tags(tags, SALT), 12), axis=1)
     same = np.flatnonzero((rows == rows[0]).all(axis=1))
     return [tags[i] for i in same[:n]]
+
+
+# ---- what follows from a manifest alone
+
+
+def test_sizes_of_bodies_follow_from_the_manifest(pir):
+    table = pir.encode(RECORDS, EPOCH, SALT)
+    sizes = pir.sizes(table.manifest)
+    seen = set()
+    for seed in range(6):
+        query, answers = ask(pir, table, PRESENT[:5], seeded(seed))
+        seen.update(map(len, query.bodies))
+        assert {len(answer) for answer in answers} == {sizes.answer}
+    assert seen == sizes.queries
+    assert pir.value_size(table.manifest) == RECORDS.value_size
+
+
+def test_a_table_is_rebuilt_only_from_its_own_file_and_salt(pir):
+    table = pir.encode(RECORDS, EPOCH, SALT)
+    raw = RECORDS.to_bytes()
+    built = pir.rebuild(raw, EPOCH, SALT, table.manifest)
+    assert built.manifest == table.manifest
+    assert np.array_equal(built.cells, table.cells)
+    if isinstance(pir, Dp5Pir):  # DP5's metadata has no hash of the records
+        return
+    other = RECORDS.to_bytes()[:-1] + b"?"
+    with pytest.raises(LayoutError, match="do not serve"):
+        pir.rebuild(other, EPOCH, SALT, table.manifest)
+    if not isinstance(pir, DownloadPir):  # which needs no salt
+        with pytest.raises(LayoutError, match="do not serve"):
+            pir.rebuild(raw, EPOCH, b"?" * 32, table.manifest)

@@ -1,5 +1,7 @@
 """Anonymous tokens: valid, unlinkable, bound to day and role; and the old proof."""
 
+from dataclasses import replace
+
 import pytest
 
 from private_presence.errors import PointError, VerificationError
@@ -98,3 +100,42 @@ def test_the_issuer_refuses_points_that_would_leak_its_key(key, bad):
     }[bad]
     with pytest.raises(PointError):
         tokens.issue(key, message)
+
+
+# ---- many at once
+
+
+def redeemed(token, key, role=Role.REGISTER_ST, day=DAY):
+    return tokens.Redeemed(token, role, day, key.public)
+
+
+@pytest.mark.parametrize("bad", [(), (0,), (3, 4), (6,), tuple(range(7))])
+def test_a_batch_says_of_each_token_what_a_single_check_says(key, rng, bad):
+    other = tokens.token_key(ROOT, DEP, Role.REGISTER_LT, DAY)
+    batch = [redeemed(fresh(key, rng), key) for _ in range(6)]
+    blinded = tokens.blind(Role.REGISTER_LT, DAY, rng.draw(32), rng)
+    signed = tokens.issue(other, blinded.message)
+    token = tokens.unblind(blinded, signed, Role.REGISTER_LT, DAY, other.public)
+    batch.append(redeemed(token, other, Role.REGISTER_LT))
+    for i in bad:
+        changed = bytes([batch[i].token[0] ^ 1]) + batch[i].token[1:]
+        batch[i] = replace(batch[i], token=changed)
+    assert tokens.check_tokens(batch, rng) == [i not in bad for i in range(7)]
+
+
+def test_errors_that_cancel_in_a_plain_sum_are_found(key, rng):
+    """T1 + D and T2 - D: without weights their sum is right."""
+    first, second = fresh(key, rng), fresh(key, rng)
+    D = curve.G1_GENERATOR * curve.scalar(7)
+    lies = [
+        token[:32] + curve.encode_g1(curve.decode_g1(token[32:]) + shift)
+        for token, shift in ((first, D), (second, -D))
+    ]
+    assert tokens.check_tokens([redeemed(t, key) for t in lies], rng) == [False, False]
+
+
+def test_what_is_no_token_does_not_disturb_the_others(key, rng):
+    batch = [bytes(79), bytes(80), fresh(key, rng), bytes(32) + off_subgroup_g1()]
+    found = tokens.check_tokens([redeemed(t, key) for t in batch], rng)
+    assert found == [False, False, True, False]
+    assert tokens.check_tokens([], rng) == []

@@ -249,7 +249,7 @@ def test_f18_a_clock_a_year_ahead_moves_no_ratchet(rng):
 def test_publishing_outside_a_window_is_refused(rng):
     config = deployment()
     client = cl.new_client(config, NOW, rng)
-    late = start_of(config, Kind.LT, START) - config.lt_close
+    late = start_of(config, Kind.LT, START) - config.lt_close_ms / 1000
     with pytest.raises(EpochError, match="register for epoch"):
         cp.publish_lt(client, config, 0, START, late, rng)
     with pytest.raises(EpochError):
@@ -497,12 +497,12 @@ def test_bad_arguments_are_named():
         ({"mode": "magic"}, "mode is one of"),
         ({"slots": 9}, "1 to 8 slots"),
         ({"circles": 0}, "1 to 4 circles"),
-        ({"st_seconds": 0}, "a second at least"),
-        ({"st_seconds": 7}, "divides"),
-        ({"lt_close": 1200}, "closes after"),
+        ({"st_ms": 0}, "a millisecond at least"),
+        ({"st_ms": 7000}, "divides"),
+        ({"lt_close_ms": 1_200_000}, "closes after"),
         ({"retain": 0}, "one retained table"),
         ({"max_friends": 0}, "at least one friend"),
-        ({"lt_seconds": 1 << 30}, "numbers are from 0"),
+        ({"lt_ms": 1 << 33}, "numbers are from 0"),
     ],
 )
 def test_contradicting_constants_are_named(changes, words):

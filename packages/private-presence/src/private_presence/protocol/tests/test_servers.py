@@ -67,7 +67,7 @@ def posted():
     """A group, its record's body, and the intake for it with its opening time."""
     group = Group("bob")
     body = group.build().body
-    intake = Intake(group.config, Kind.LT, START, lambda token: None)
+    intake = Intake(group.config, Kind.LT, START, lambda token, body_hash: None)
     return group, body, intake, window(group.config, Kind.LT, START)[0]
 
 
@@ -85,7 +85,7 @@ def test_f12_a_resend_needs_no_second_token(posted):
     group, body, _, now = posted
     spent = []
 
-    def spend(token):
+    def spend(token, body_hash):
         if spent:
             raise SpentError("spent")
         spent.append(token)
@@ -110,7 +110,7 @@ def test_attack3_windows_epochs_and_kinds_are_enforced(posted):
     for bad in (opens - 1, closes, closes + 10**6):
         with pytest.raises(EpochError, match="register for epoch"):
             intake.accept(body + TOKEN, bad)
-    other = Intake(group.config, Kind.LT, START + 1, lambda token: None)
+    other = Intake(group.config, Kind.LT, START + 1, lambda token, body_hash: None)
     with pytest.raises(EpochError):
         other.accept(body + TOKEN, now)
     intake.freeze(closes)
@@ -122,7 +122,7 @@ def test_attack3_windows_epochs_and_kinds_are_enforced(posted):
 
 def test_attack3_another_deployment_refuses_the_body(posted):
     _, body, _, now = posted
-    other = Intake(deployment(retain=7), Kind.LT, START, lambda token: None)
+    other = Intake(deployment(retain=7), Kind.LT, START, lambda token, body_hash: None)
     with pytest.raises(VerificationError):
         other.accept(body + TOKEN, now)
 
@@ -169,7 +169,7 @@ def test_f20_the_registrar_keeps_no_blinded_key(posted):
 
 def test_the_raw_file_is_sorted_and_repeatable(config):
     groups = [Group("bob", seed=f"user {i}") for i in range(8)]
-    intake = Intake(config, Kind.LT, START, lambda token: None)
+    intake = Intake(config, Kind.LT, START, lambda token, body_hash: None)
     opens, closes = window(config, Kind.LT, START)
     for group in groups:
         intake.accept(group.build().body + TOKEN, opens)
@@ -414,7 +414,7 @@ def test_f12_f17_quota_and_spent_sets(rng):
     config = deployment(circles=2)
     role, ledger = Role.REGISTER_LT, Ledger(config)
     key = tokens.token_key(bytes(32), config.dep_id, role, DAY)
-    assert [quota(config, r) for r in (1, 2)] == [4, 600]
+    assert [quota(config, r) for r in (1, 2)] == [4, 10]
     batch = daily_batch(config, role, DAY, rng)
     messages = [token.message for token in batch]
     with pytest.raises(QuotaError, match="a batch has 4"):
@@ -423,15 +423,16 @@ def test_f12_f17_quota_and_spent_sets(rng):
     with pytest.raises(QuotaError, match="wait for the next"):
         ledger.issue("account", role, DAY, key, messages)
     ready = finish_batch(batch, signed, role, DAY, key.public)
-    spent = SpentSet(role, DAY, key.public)
+    spent, body, other = SpentSet(role, DAY, key.public), bytes(32), bytes([1] * 32)
     for token in ready:
-        spent.spend(token)
+        spent.spend(token, body)
+        spent.spend(token, body)  # a resend, or a crash before the value was stored
     # Over all epochs and both kinds: the set belongs to the key, not to the epoch.
     for token in ready:
         with pytest.raises(SpentError):
-            spent.spend(token)
+            spent.spend(token, other)
     with pytest.raises(VerificationError):
-        SpentSet(Role.REGISTER_ST, DAY, key.public).spend(ready[0])
+        SpentSet(Role.REGISTER_ST, DAY, key.public).spend(ready[0], body)
 
 
 def test_a_token_reaches_the_intake(posted, rng):
@@ -452,3 +453,39 @@ def test_a_token_reaches_the_intake(posted, rng):
 def test_wrong_lengths_name_what_was_expected():
     with pytest.raises(LengthError, match="has 80 bytes; got 79"):
         tokens.check_token(bytes(79), 1, DAY, tokens.G2_GENERATOR)
+
+
+# ---- what servers promise each other, signed
+
+
+def test_commitments_and_raw_files_are_signed_by_the_one_who_made_them(config, rng):
+    state, other = ls.promise(Kind.ST, 7, rng), ls.promise(Kind.ST, 7, rng)
+    data = ls.sign_commitment(state, config, SERVERS[0], rng)
+    assert len(data) == 96
+    assert ls.verify_commitment(data, config, Kind.ST, 7, 0) == state.commitment
+    signature = ls.sign_raw(config, Kind.ST, 7, bytes(32), REGISTRAR, rng)
+    ls.verify_raw(config, Kind.ST, 7, bytes(32), signature)
+    wrong = [
+        (data, Kind.ST, 7, 1),
+        (data, Kind.ST, 8, 0),
+        (data, Kind.LT, 7, 0),
+        (other.commitment + data[32:], Kind.ST, 7, 0),
+    ]
+    for body, *about in wrong:
+        with pytest.raises(VerificationError):
+            ls.verify_commitment(body, config, *about)
+    for about in ((Kind.ST, 8, bytes(32)), (Kind.ST, 7, bytes([1] * 32))):
+        with pytest.raises(VerificationError):
+            ls.verify_raw(config, *about, signature)
+    with pytest.raises(VerificationError):
+        ls.verify_raw(deployment(retain=7), Kind.ST, 7, bytes(32), signature)
+
+
+def test_an_opening_is_written_and_read_in_128_bytes(config, rng):
+    state = ls.promise(Kind.LT, 7, rng)
+    _, opening = ls.open_part(state, config, bytes(32), SERVERS[1], rng)
+    data = ls.encode_opening(opening)
+    assert len(data) == 128
+    assert ls.decode_opening(data) == opening
+    with pytest.raises(LengthError):
+        ls.decode_opening(data[:-1])

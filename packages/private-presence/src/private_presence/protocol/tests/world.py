@@ -28,11 +28,11 @@ def deployment(**changes):
         "max_friends": 20,
         "buckets": 32,
         "privacy": 2,
-        "lt_seconds": 1200,
-        "st_seconds": 300,
-        "lt_close": 100,
+        "lt_ms": 1_200_000,
+        "st_ms": 300_000,
+        "lt_close_ms": 100_000,
     }
-    servers = tuple(key.public for key in SERVERS)
+    servers = changes.pop("servers", tuple(key.public for key in SERVERS))
     return Config(REGISTRAR.public, servers, ISSUER.public, **{**options, **changes})
 
 
@@ -106,7 +106,7 @@ class Service:
         self.intakes, self.lookups, self.raw = {}, {}, {}
 
     def intake(self, kind, epoch):
-        fresh = Intake(self.config, kind, epoch, lambda token: None)
+        fresh = Intake(self.config, kind, epoch, lambda token, body_hash: None)
         return self.intakes.setdefault((kind, epoch), fresh)
 
     def register(self, kind, epoch, body):
