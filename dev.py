@@ -27,14 +27,15 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PYPROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("packages/*/pyproject.toml"))]
 OLDEST = (3, 11)
 
-# Command -> what it needs: extras of splinear, dependency groups of the root pyproject.
+# Command -> what it needs: extras of either package, groups of the root pyproject.
 EXTRAS = ("plot", "io", "onnx", "transformers")
+PRESENCE_EXTRAS = ("server", "postgresql", "keyring")
 NEEDS = {
     "demo": ("plot",),
     "splinear": ("plot", "io"),
-    "presence": (),
-    "test": ("plot", "io", "onnx", "transformers", "test"),
-    "style": ("plot", "io", "onnx", "transformers", "test", "style"),
+    "presence": ("server",),
+    "test": (*EXTRAS, *PRESENCE_EXTRAS, "test"),
+    "style": (*EXTRAS, *PRESENCE_EXTRAS, "test", "style"),
 }
 
 
@@ -180,12 +181,11 @@ def has_pip():
 
 def pip_install(needs):
     """Install both packages editable, with the wanted extras and groups."""
-    extras = ",".join(need for need in needs if need in EXTRAS)
-    splinear = str(ROOT / "packages" / "splinear") + ("[" + extras + "]") * bool(extras)
     words = [str(PYTHON), "-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS)]
-    words += ["--disable-pip-version-check", "-e", splinear]
-    words += ["-e", str(ROOT / "packages" / "private-presence")]
-    for group in set(needs) - set(EXTRAS):
+    words += ["--disable-pip-version-check"]
+    words += ["-e", with_extras("splinear", set(needs) & set(EXTRAS))]
+    words += ["-e", with_extras("private-presence", set(needs) & set(PRESENCE_EXTRAS))]
+    for group in set(needs) - set(EXTRAS) - set(PRESENCE_EXTRAS):
         words += dependency_group(group)
     if subprocess.call(words, stdin=subprocess.DEVNULL) != 0:
         stop(
@@ -193,6 +193,12 @@ def pip_install(needs):
             "otherwise remove .venv and try again. The command was:\n  "
             + " ".join(words)
         )
+
+
+def with_extras(package, extras):
+    """Return the folder of a package with the extras that pip is to install."""
+    folder = str(ROOT / "packages" / package)
+    return folder + "[" + ",".join(sorted(extras)) + "]" if extras else folder
 
 
 def dependency_group(name):
