@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from private_presence.pir.kernels import Kernel as Kernel
     from private_presence.pir.kernels import load_kernel as load_kernel
     from private_presence.pir.layout import build_fuse_table as build_fuse_table
-    from private_presence.pir.layout import rebuild_fuse_table as rebuild_fuse_table
     from private_presence.pir.manifest import FuseManifest as FuseManifest
     from private_presence.pir.records import Records as Records
     from private_presence.pir.shamir import ShamirPir as ShamirPir
@@ -47,7 +46,6 @@ _HOME = {
     "XorPir": "xor",
     "build_fuse_table": "layout",
     "load_kernel": "kernels",
-    "rebuild_fuse_table": "layout",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 (all are strings)

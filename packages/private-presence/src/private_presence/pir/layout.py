@@ -79,38 +79,6 @@ def build_fuse_table(
     return Table(manifest.to_bytes(), cells)
 
 
-def rebuild_fuse_table(raw: bytes, manifest: bytes) -> Table:
-    """Build the table of a manifest from the raw file, and insist that it is the one.
-
-    What a lookup server does before it serves: the registrar could otherwise give two
-    servers different tables, or choose counters or sizes to its liking.
-
-    Parameters
-    ----------
-    raw, manifest : bytes
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    LayoutError
-        If any byte of the manifest differs from what the raw file and the salt give.
-    """
-    claimed = FuseManifest.from_bytes(manifest)
-    records = Records.from_bytes(raw, value_size=claimed.value_size)
-    built = build_fuse_table(
-        records, claimed.table, salt=claimed.salt, buckets=claimed.buckets
-    )
-    if built.manifest != manifest:
-        raise LayoutError(
-            "manifest: expected the one that the raw file and the salt determine; got "
-            "another; do not serve it, and compare with the other servers"
-        )
-    return built
-
-
 def _sha256(data: bytes | memoryview) -> bytes:
     return hashlib.sha256(data).digest()
 

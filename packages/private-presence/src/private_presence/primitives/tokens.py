@@ -285,5 +285,3 @@ def _all_good(batch, parsed, indices, rng) -> bool:
         hashed = sum_g1(points, [weights[i] for i in group])
         pairs.append((-hashed, batch[group[0]].public))
     return pairing_product(pairs).is_one()
-
-    return reduce_scalar(bytes(16) + bytes(rng.draw(16)) or b"\1")
