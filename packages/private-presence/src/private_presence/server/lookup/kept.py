@@ -1,0 +1,149 @@
+"""What a server has promised for one table: one small record, replaced as a whole."""
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from private_presence.errors import EncodingError
+from private_presence.primitives.blinding import SigningKey
+from private_presence.primitives.randomness import Randomness
+from private_presence.primitives.reader import check_version
+from private_presence.primitives.secret import Secret, equal
+from private_presence.protocol.codec import decode_record, encode_record
+from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind
+from private_presence.protocol.lookup_server import Promise, promise, sign_commitment
+
+__all__ = ["Kept", "decode_kept", "encode_kept", "fresh"]
+
+VERSION = 1
+MAX_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Everything small that is kept of a table; on disk before any of it is told.
+
+    Parameters
+    ----------
+    part : Secret, 32
+        This server's part of the salt.
+    commitments : tuple of bytes
+        Of every server in order, 96 each, signed; empty where not known yet.
+    raw_hash : bytes
+        Of the raw file on the shelf, empty before it came.
+    raw_signature : bytes
+        R's, over it: with a second one a proof.
+    opening : bytes
+        128, empty before the part was opened; it is opened for `raw_hash` only.
+    manifest_hash : bytes
+        Of the only manifest signed.
+    countersignature : bytes, 64
+    """
+
+    part: Secret = field(repr=False)
+    commitments: tuple[bytes, ...]
+    raw_hash: bytes = b""
+    raw_signature: bytes = b""
+    opening: bytes = field(default=b"", repr=False)
+    manifest_hash: bytes = b""
+    countersignature: bytes = b""
+    version: int = VERSION
+
+    def promise(self, kind: Kind, epoch: int) -> Promise:
+        """Return the promise as the protocol's rules take it.
+
+        Parameters
+        ----------
+        kind : Kind
+        epoch : int
+
+        Returns
+        -------
+        Promise
+        """
+        opened = self.raw_hash if self.opening else b""
+        return Promise(kind, epoch, self.part, opened, self.manifest_hash)
+
+    def with_commitment(self, server: int, signed: bytes) -> "Kept":
+        """Remember what another server committed to.
+
+        Parameters
+        ----------
+        server : int
+        signed : bytes, 96
+
+        Returns
+        -------
+        Kept
+        """
+        items = list(self.commitments)
+        items[server] = signed
+        return replace(self, commitments=tuple(items))
+
+
+def fresh(
+    config: Config,
+    table: tuple[Kind, int],
+    own: tuple[int, SigningKey],
+    rng: Randomness,
+) -> Kept:
+    """Draw a part of the salt and sign the commitment to it.
+
+    Parameters
+    ----------
+    config : Config
+    table : (Kind, int)
+    own : (int, SigningKey)
+        This server's number and key.
+    rng : Randomness
+
+    Returns
+    -------
+    Kept
+    """
+    index, key = own
+    drawn = promise(*table, rng)
+    blank = Kept(drawn.part, (b"",) * len(config.servers))
+    return blank.with_commitment(index, sign_commitment(drawn, config, key, rng))
+
+
+def encode_kept(kept: Kept) -> bytes:
+    """Write the record, with a hash that shows a damaged disk.
+
+    Parameters
+    ----------
+    kept : Kept
+
+    Returns
+    -------
+    bytes
+    """
+    data = encode_record(kept)
+    return sha256(data).digest() + data
+
+
+def decode_kept(data: bytes) -> Kept:
+    """Read a record.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    Kept
+
+    Raises
+    ------
+    EncodingError
+        If it is not whole: to go on with a guess would break a promise.
+    """
+    digest, rest = data[:32], data[32:]
+    if not equal(sha256(rest).digest(), digest):
+        raise EncodingError(
+            "a promise on the shelf is damaged: restore the file, or wait until its "
+            "epoch is over and remove it"
+        )
+    kept = decode_record(Kept, rest, MAX_SIZE)
+    check_version(kept.version, VERSION, "a promise")
+    return kept
