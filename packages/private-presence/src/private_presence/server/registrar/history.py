@@ -1,0 +1,191 @@
+"""What has been published so far, as this registrar and as the lookup servers know it.
+
+A registrar that was restored from a backup may have promised more than it remembers.
+The servers remember: before a table is touched they are asked which manifest they have
+signed for it.  If there is one, it stays the only one, and its hash is adopted.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from private_presence.errors import PresenceError
+from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind, epoch_at
+from private_presence.server.registrar.means import Means, ask_all, log
+from private_presence.server.registrar.steps import save
+from private_presence.server.storage import TableState
+
+__all__ = ["adopt", "first_epoch", "last_published", "outdated", "recall"]
+
+ST_KEPT = 2  # short tables are kept for that many epochs
+PATIENCE = 5.0  # seconds for an answer that can be done without
+
+
+def last_published(states: Sequence[TableState]) -> TableState | None:
+    """The newest table that was published, whose hash the next manifest names.
+
+    Parameters
+    ----------
+    states : sequence of TableState
+
+    Returns
+    -------
+    TableState or None
+
+    Examples
+    --------
+    >>> last_published([TableState(1, 3, "published"), TableState(1, 4)]).epoch
+    3
+    """
+    published = [state for state in states if state.phase == "published"]
+    return max(published, key=lambda state: state.epoch, default=None)
+
+
+def first_epoch(
+    config: Config, kind: Kind, now: float, states: Sequence[TableState], floor: int
+) -> int:
+    """The table to work on next.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    now : float
+    states : sequence of TableState
+        All stored ones of the kind.
+    floor : int
+        The last one that was given up; of no weight if this clock went back since.
+
+    Returns
+    -------
+    int
+        The one after the last that was published or given up.  At first, and after a
+        long outage: for LT the epoch before now, so that there are token keys and a
+        table for those who come; for ST the epoch that is now, and at first the next.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> now = 100 * 86_400.0
+    >>> [first_epoch(config, kind, now, [], -1) for kind in (Kind.LT, Kind.ST)]
+    [99, 28801]
+    >>> first_epoch(config, Kind.LT, now, [TableState(1, 100, "published")], -1)
+    101
+    """
+    current = epoch_at(config, kind, now)
+    newest = last_published(states)
+    passed = max(newest.epoch if newest else -1, floor if floor <= current + 1 else -1)
+    if kind is Kind.LT:
+        return max(passed + 1, current - 1, 0)
+    if newest or passed >= 0:
+        return max(passed + 1, current)
+    return min((s.epoch for s in states if s.epoch >= current), default=current + 1)
+
+
+def outdated(
+    config: Config, kind: Kind, epoch: int, states: Sequence[TableState]
+) -> list[TableState]:
+    """What may go once a table is published: ST after two epochs, LT after RETAIN.
+
+    The servers' signatures show what time it is; this machine's clock alone removes
+    nothing (F18).
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+        Published now.
+    states : sequence of TableState
+
+    Returns
+    -------
+    list of TableState
+        Those, and the ones before it that will never be published.
+    """
+    kept = config.retain if kind is Kind.LT else ST_KEPT
+    return [
+        state
+        for state in states
+        if state.epoch < (epoch - kept if state.phase == "published" else epoch)
+    ]
+
+
+async def adopt(means: Means, state: TableState) -> TableState | None:
+    """Ask the servers whether a table has a manifest that this registrar forgot.
+
+    Parameters
+    ----------
+    means : Means
+    state : TableState
+
+    Returns
+    -------
+    TableState or None
+        As it was, if there is none; published, with the hash only, if all servers
+        name the same one.  None if only some do: nobody will serve that one, and there
+        must be no other.
+    """
+    if state.manifest:
+        return state
+    kind, epoch = Kind(state.kind), state.epoch
+
+    async def ask(server: int) -> bytes:
+        return await means.peers.manifest_hash(server, kind, epoch)
+
+    hashes = set(await ask_all(means, kind, epoch, ask))
+    if hashes == {b""}:
+        return state
+    means.metrics.mismatch()
+    known = "a manifest of %s %d is signed that this registrar does not have"
+    if len(hashes) > 1:
+        log.error(f"{known}, and not by all servers: it is given up", kind.name, epoch)
+        await means.close(kind, epoch)
+        return None
+    log.error(f"{known}: restored from an older copy, it adopts it", kind.name, epoch)
+    return await _adopted(means, kind, epoch, hashes.pop())
+
+
+async def _adopted(means: Means, kind: Kind, epoch: int, digest: bytes) -> TableState:
+    await means.close(kind, epoch)
+    await asyncio.to_thread(means.storage.drop_records, kind, epoch)
+    known = TableState(int(kind), epoch, "published", manifest_hash=digest)
+    return await save(means, known, "adopted")
+
+
+async def recall(means: Means, kind: Kind, states: Sequence[TableState]) -> None:
+    """Look for manifests newer than the last one that this registrar remembers.
+
+    Without them a restored registrar would name a predecessor that the servers have
+    gone beyond, and they would refuse all that follows.
+
+    Parameters
+    ----------
+    means : Means
+    kind : Kind
+    states : sequence of TableState
+    """
+    current = epoch_at(means.config, kind, means.clock.now())
+    kept = means.config.retain if kind is Kind.LT else ST_KEPT
+    newest = last_published(states)
+    first = max(newest.epoch + 1 if newest else 0, current - kept)
+    epochs = range(first, current)
+    answers = await asyncio.gather(*(_hashes(means, kind, epoch) for epoch in epochs))
+    for epoch, hashes in reversed(list(zip(epochs, answers, strict=True))):
+        if len(hashes) == 1 and (digest := hashes.pop()):
+            log.error("%s %d was published: restored from before", kind.name, epoch)
+            means.metrics.mismatch()
+            await _adopted(means, kind, epoch, digest)
+            return
+
+
+async def _hashes(means: Means, kind: Kind, epoch: int) -> set[bytes]:
+    async def ask(server: int) -> bytes:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await means.peers.manifest_hash(server, kind, epoch)
+        except (PresenceError, TimeoutError):
+            return b""
+
+    servers = range(len(means.config.servers))
+    return set(await asyncio.gather(*map(ask, servers)))

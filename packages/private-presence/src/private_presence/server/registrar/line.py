@@ -1,0 +1,151 @@
+"""The scheduler: one line of tables for each kind, one after the other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import final
+
+from private_presence.errors import EpochError, PresenceError, StorageError
+from private_presence.protocol.epochs import Kind, start_of, window
+from private_presence.server.registrar import steps
+from private_presence.server.registrar.history import (
+    adopt,
+    first_epoch,
+    last_published,
+    outdated,
+    recall,
+)
+from private_presence.server.registrar.means import Means, epoch_seconds, expiry, log
+from private_presence.server.registrar.work import Layout
+from private_presence.server.storage import TableState
+
+__all__ = ["Line"]
+
+
+@final
+class Line:
+    """Takes the tables of one kind through their lives.
+
+    What it keeps in memory may be lost: after a restart it takes a table up again that
+    it had given up, with the bytes it had promised.
+
+    Parameters
+    ----------
+    means : Means
+    kind : Kind
+    """
+
+    def __init__(self, means: Means, kind: Kind) -> None:
+        self._means, self._kind = means, kind
+        self._floor = -1  # the last table that was given up
+        self._sure = False  # that no newer table than ours is published
+
+    async def run(self) -> None:
+        """Go on for ever; a failure is noted and the step is tried again."""
+        await self._persist(self.resume)
+        while True:
+            await self._persist(self.advance)
+
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+        means, name = self._means, self._kind.name
+        pause = min(1.0, epoch_seconds(means.config, self._kind) / 8)
+        while True:
+            try:
+                return await step()
+            except StorageError as error:
+                log.error("%s line: %s", name, error)
+                means.metrics.failure("storage")
+            except Exception as error:  # the line goes on, whatever it was
+                log.exception("%s line: %s", name, type(error).__name__)
+                means.metrics.failure("line")
+            await means.clock.sleep_until(means.clock.now() + pause)
+
+    async def resume(self) -> None:
+        """After a start, hand over the last table again: some server may lack it.
+
+        One that is away does not hold this up.
+        """
+        means, kind = self._means, self._kind
+        newest = last_published(await asyncio.to_thread(means.storage.states, kind))
+        if newest is None or not newest.signed:
+            return
+        for server in range(len(means.config.servers)):
+            try:
+                await means.peers.publish(server, kind, newest.epoch, newest.signed)
+            except PresenceError:
+                means.metrics.peer_failure(server)
+
+    async def advance(self) -> None:
+        """Take the next table from where it stands to its publication.
+
+        Raises
+        ------
+        EpochError
+            If a step of a table that is not yet too late failed.
+        """
+        means, kind = self._means, self._kind
+        if not self._sure:
+            known = await asyncio.to_thread(means.storage.states, kind)
+            await recall(means, kind, known)
+        states = await asyncio.to_thread(means.storage.states, kind)
+        now = means.clock.now()
+        epoch = first_epoch(means.config, kind, now, states, self._floor)
+        await means.clock.sleep_until(window(means.config, kind, epoch)[0])
+        try:
+            published = await self._carry(epoch, states)
+        except EpochError as error:
+            if means.clock.now() < expiry(means.config, kind, epoch):
+                raise  # it is not time that made this step fail
+            log.error("%s", error)
+            means.metrics.late(kind)
+            published = False
+        await (self._tidy(epoch) if published else self._give_up(epoch))
+
+    async def _carry(self, epoch: int, states: list[TableState]) -> bool:
+        # Returns whether there is a published table in the end.
+        means, kind = self._means, self._kind
+        state = next((s for s in states if s.epoch == epoch), None)
+        if state is None:
+            state = await steps.save(means, TableState(int(kind), epoch), "open")
+        state = await adopt(means, state)
+        if state is None or state.phase == "published":
+            return state is not None
+        state = await steps.collect_commitments(means, state)
+        await means.clock.sleep_until(window(means.config, kind, epoch)[1])
+        state = await steps.freeze(means, state)
+        state = await steps.collect_openings(means, state)
+        newest = last_published(states)
+        previous = newest.manifest_hash if newest else bytes(32)
+        state, layout = await steps.build(means, state, previous)
+        state = await steps.countersign(means, state)
+        self._published(state, layout)
+        await steps.hand_over(means, state)
+        return True
+
+    def _published(self, state: TableState, layout: Layout | None) -> None:
+        means, kind, epoch = self._means, self._kind, state.epoch
+        self._sure = True
+        means.published(state)
+        now = means.clock.now()
+        frozen_at = means.frozen_at.pop((kind, epoch), now)
+        if layout is not None:
+            numbers = (layout.seconds, layout.retries, layout.largest_bucket)
+            means.metrics.published(kind, epoch, now - frozen_at, *numbers)
+        if now > start_of(means.config, kind, epoch):
+            means.metrics.late(kind)
+
+    async def _give_up(self, epoch: int) -> None:
+        # Nothing is removed: a clock that is wrong must not cost records.
+        self._floor = epoch
+        self._means.frozen_at.pop((self._kind, epoch), None)
+        self._means.metrics.state(self._kind, epoch, "RETIRED")
+
+    async def _tidy(self, epoch: int) -> None:
+        means, kind = self._means, self._kind
+        states = await asyncio.to_thread(means.storage.states, kind)
+        for state in outdated(means.config, kind, epoch, states):
+            await asyncio.to_thread(means.storage.remove, kind, state.epoch)
+            means.metrics.state(kind, state.epoch, "RETIRED")
+        if kind is Kind.LT:
+            # Published at the latest in the epoch after it, most often in the one
+            # before, which is the oldest day whose tokens are still good.
+            await asyncio.to_thread(means.storage.forget_days, epoch - 1)
