@@ -219,6 +219,18 @@ ENDPOINTS = (
         _fixed("manifest hash 32", HASH_SIZE),
     ),
     Endpoint(
+        "GET",
+        "/v1/peer/newest/{kind}",
+        "pir",
+        Caller.PEER,
+        EMPTY,
+        _fixed(
+            "epoch 4, signed manifest; or nothing",
+            4 + 2 * MAX_MANIFEST_SIZE,
+            exact=False,
+        ),
+    ),
+    Endpoint(
         "POST",
         "/v1/peer/publish/{kind}/{number}",
         "pir",

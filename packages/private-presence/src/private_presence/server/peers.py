@@ -103,6 +103,21 @@ class Peers(ABC):
         """
 
     @abstractmethod
+    async def newest(self, server: int, kind: Kind) -> bytes:
+        """Ask for the manifest of a kind that a server published last.
+
+        Parameters
+        ----------
+        server : int
+        kind : Kind
+
+        Returns
+        -------
+        bytes
+            Its epoch, four bytes, and itself with all signatures; or none.
+        """
+
+    @abstractmethod
     async def publish(self, server: int, kind: Kind, epoch: int, signed: bytes) -> None:
         """Hand over the manifest with everybody's signature, to be served.
 

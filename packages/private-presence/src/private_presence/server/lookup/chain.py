@@ -24,6 +24,11 @@ class Chain:
         if the clock goes back.
     line : tuple of bytes
         Hashes of published manifests and of those they name, the last one newest.
+    newest : int
+        Epoch of the last one on the line.
+    last : bytes
+        That one with all signatures, also after its table is gone: a registrar that
+        was restored from a copy asks for it.
     signed : tuple of bytes
         Hashes countersigned since then: the next manifest may follow one of them,
         because a push that this server missed does not stop the others.
@@ -31,10 +36,10 @@ class Chain:
     Examples
     --------
     >>> one, two, fork = b"1" * 32, b"2" * 32, b"3" * 32
-    >>> chain = Chain().sign(one, bytes(32)).publish(one, bytes(32))
-    >>> chain.publish(one, bytes(32)) == chain
+    >>> chain = Chain().sign(one, bytes(32)).publish(one, bytes(32), 7, b"")
+    >>> chain.publish(one, bytes(32), 7, b"") == chain
     True
-    >>> chain.sign(two, one).publish(two, one).sign(fork, one)
+    >>> chain.sign(two, one).publish(two, one, 8, b"").sign(fork, one)
     Traceback (most recent call last):
         ...
     private_presence.errors.VerificationError: a manifest does not follow ...
@@ -42,6 +47,8 @@ class Chain:
 
     retired: int = 0
     line: tuple[bytes, ...] = ()
+    newest: int = 0
+    last: bytes = b""
     signed: tuple[bytes, ...] = ()
     version: int = 1
 
@@ -86,13 +93,19 @@ class Chain:
         """
         return not self.line or previous == self.line[-1] or previous in self.signed
 
-    def publish(self, digest: bytes, previous: bytes) -> "Chain":
+    def publish(
+        self, digest: bytes, previous: bytes, epoch: int, last: bytes
+    ) -> "Chain":
         """Put a manifest on the line, before it is served; the same when repeated.
 
         Parameters
         ----------
         digest : bytes, 32
         previous : bytes, 32
+        epoch : int
+            Of the table.
+        last : bytes
+            The manifest with all signatures.
 
         Returns
         -------
@@ -112,4 +125,5 @@ class Chain:
         line = self.line if previous in self.line else (*self.line, previous)
         gone = (digest, previous)
         signed = tuple(item for item in self.signed if item not in gone)
-        return replace(self, line=(*line, digest)[-KEPT:], signed=signed)
+        line = (*line, digest)[-KEPT:]
+        return replace(self, line=line, newest=epoch, last=last, signed=signed)

@@ -11,6 +11,7 @@ from private_presence.errors import (
     StateError,
     VerificationError,
 )
+from private_presence.primitives.kdf import u32
 from private_presence.primitives.secret import equal
 from private_presence.protocol.epochs import Kind, start_of
 from private_presence.protocol.lookup_server import countersign
@@ -139,6 +140,21 @@ class Publishing:
         kept = self._desk.shelf.kept(key)
         return kept.manifest_hash if kept else b""
 
+    def newest(self, kind: Kind) -> bytes:
+        """Give the manifest of a kind that was published last.
+
+        Parameters
+        ----------
+        kind : Kind
+
+        Returns
+        -------
+        bytes
+            Its epoch, four bytes, and itself with all signatures; or none.
+        """
+        chain = self._desk.shelf.chain(kind)
+        return u32(chain.newest) + chain.last if chain.last else b""
+
     async def _check_manifest(
         self, key: TableKey, kept: Kept, manifest: Manifest
     ) -> None:
@@ -191,7 +207,9 @@ class Publishing:
     def _show(
         self, key: TableKey, digest: bytes, manifest: Manifest, signed: bytes
     ) -> None:
-        chain = self._desk.shelf.chain(key.kind).publish(digest, manifest.previous)
+        chain = self._desk.shelf.chain(key.kind)
+        about = (digest, manifest.previous, manifest.epoch, signed)
+        chain = chain.publish(*about)
         self._desk.shelf.keep_chain(key.kind, chain)
         self._desk.shelf.put(key, "signed", signed)
         self._tables.serve(key, signed)

@@ -157,6 +157,8 @@ class LookupServer(Service):
             return None
         if word == "config":
             return 0 if self._file else None
+        if word == "newest":
+            return 0
         key = _key(match)
         if match.endpoint.path.startswith("/v1/peer/"):
             return self._peer_limit(word, key)
@@ -210,6 +212,7 @@ class LookupServer(Service):
             "download": self._get_raw,
             "commitment": self._get_commitment,
             "manifest-hash": self._get_hash,
+            "newest": self._get_newest,
             **{word: _posted(step) for word, step in posts.items()},
         }
 
@@ -238,6 +241,9 @@ class LookupServer(Service):
 
     async def _get_hash(self, match: Match, body: bytes) -> Reply:
         return Reply(200, self._publishing.signed_hash(_key(match)))
+
+    async def _get_newest(self, match: Match, body: bytes) -> Reply:
+        return Reply(200, self._publishing.newest(Kind(match.kind)))
 
     def _may_download(self, live: Published) -> bool:
         """Refuse large tables in download mode, by a public number (F31)."""

@@ -16,12 +16,13 @@ from private_presence.errors import StateError, StorageError
 from private_presence.protocol.codec import decode_record, encode_record
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.files import Files, replace_file
+from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
 from private_presence.server.lookup.chain import Chain
 from private_presence.server.lookup.kept import Kept, decode_kept, encode_kept
 
 __all__ = ["Shelf", "TableKey"]
 
-MAX_CHAIN = 16_384
+MAX_CHAIN = 16_384 + 2 * MAX_MANIFEST_SIZE
 PARTS = ("signed", "raw", "kept")  # in the order in which they are removed
 MAX_EVIDENCE = 1000  # files; an attacker who may send proofs must not fill the disk
 

@@ -7,10 +7,16 @@ signed for it.  If there is one, it stays the only one, and its hash is adopted.
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from private_presence.errors import PresenceError
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at
+from private_presence.protocol.manifest import (
+    encode_manifest,
+    manifest_hash,
+    verify_manifest,
+)
 from private_presence.server.registrar.means import Means, ask_all, log
 from private_presence.server.registrar.steps import save
 from private_presence.server.storage import TableState
@@ -146,17 +152,20 @@ async def adopt(means: Means, state: TableState) -> TableState | None:
     return await _adopted(means, kind, epoch, hashes.pop())
 
 
-async def _adopted(means: Means, kind: Kind, epoch: int, digest: bytes) -> TableState:
+async def _adopted(
+    means: Means, kind: Kind, epoch: int, digest: bytes, signed: bytes = b""
+) -> TableState:
     await means.close(kind, epoch)
     await asyncio.to_thread(means.storage.drop_records, kind, epoch)
-    known = TableState(int(kind), epoch, "published", manifest_hash=digest)
+    about = (int(kind), epoch, "published")
+    known = TableState(*about, manifest_hash=digest, signed=signed)
     return await save(means, known, "adopted")
 
 
 async def recall(means: Means, kind: Kind, states: Sequence[TableState]) -> None:
-    """Look for manifests newer than the last one that this registrar remembers.
+    """Look for a manifest newer than the last one that this registrar remembers.
 
-    Without them a restored registrar would name a predecessor that the servers have
+    Without it a restored registrar would name a predecessor that the servers have
     gone beyond, and they would refuse all that follows.
 
     Parameters
@@ -165,27 +174,31 @@ async def recall(means: Means, kind: Kind, states: Sequence[TableState]) -> None
     kind : Kind
     states : sequence of TableState
     """
-    current = epoch_at(means.config, kind, means.clock.now())
-    kept = means.config.retain if kind is Kind.LT else ST_KEPT
-    newest = last_published(states)
-    first = max(newest.epoch + 1 if newest else 0, current - kept)
-    epochs = range(first, current)
-    answers = await asyncio.gather(*(_hashes(means, kind, epoch) for epoch in epochs))
-    for epoch, hashes in reversed(list(zip(epochs, answers, strict=True))):
-        if len(hashes) == 1 and (digest := hashes.pop()):
-            log.error("%s %d was published: restored from before", kind.name, epoch)
-            means.metrics.mismatch()
-            await _adopted(means, kind, epoch, digest)
-            return
-
-
-async def _hashes(means: Means, kind: Kind, epoch: int) -> set[bytes]:
-    async def ask(server: int) -> bytes:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await means.peers.manifest_hash(server, kind, epoch)
-        except (PresenceError, TimeoutError):
-            return b""
-
     servers = range(len(means.config.servers))
-    return set(await asyncio.gather(*map(ask, servers)))
+    answers = await asyncio.gather(*(_newest(means, kind, i) for i in servers))
+    known, found = last_published(states), max(answers)
+    if found.signed and found.epoch > (known.epoch if known else -1):
+        log.error("%s %d was published: restored from before", kind.name, found.epoch)
+        means.metrics.mismatch()
+        await _adopted(means, kind, *found)
+
+
+class _Found(NamedTuple):
+    epoch: int = -1
+    digest: bytes = b""
+    signed: bytes = b""
+
+
+async def _newest(means: Means, kind: Kind, server: int) -> _Found:
+    # Only what everybody has signed is believed, this registrar's own key included.
+    try:
+        async with asyncio.timeout(PATIENCE):
+            data = await means.peers.newest(server, kind)
+        if not data:
+            return _Found()
+        epoch, signed = int.from_bytes(data[:4], "big"), data[4:]
+        manifest = verify_manifest(signed, means.config, kind, epoch, None)
+    except (PresenceError, TimeoutError):
+        means.metrics.peer_failure(server)
+        return _Found()
+    return _Found(epoch, manifest_hash(encode_manifest(manifest)), signed)

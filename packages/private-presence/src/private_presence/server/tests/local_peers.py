@@ -37,6 +37,9 @@ class LocalPeers(Peers):
     async def manifest_hash(self, server, kind, epoch):
         return await self.ask(server, "GET", "manifest-hash", kind, epoch)
 
+    async def newest(self, server, kind):
+        return await self.ask(server, "GET", "newest", kind, None)
+
     async def publish(self, server, kind, epoch, signed):
         await self.ask(server, "POST", "publish", kind, epoch, signed)
 
@@ -45,9 +48,8 @@ class LocalPeers(Peers):
         if server in self.away:
             raise PeerError("this server is away")
         name = "lt" if kind is Kind.LT else "st"
-        return await ask_peer(
-            self.services[server], method, f"/v1/peer/{word}/{name}/{epoch}", body
-        )
+        path = f"/v1/peer/{word}/{name}" + ("" if epoch is None else f"/{epoch}")
+        return await ask_peer(self.services[server], method, path, body)
 
 
 async def ask_peer(service, method, path, body=b""):

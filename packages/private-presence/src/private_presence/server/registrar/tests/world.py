@@ -120,6 +120,14 @@ class FakeServers(Peers):
         self._enter(server, "manifest-hash", kind, epoch)
         return self._promise(server, kind, epoch)[0].manifest_hash
 
+    async def newest(self, server, kind):
+        self._enter(server, "newest", kind, None)
+        last = self.load(server, kind)
+        if "epoch" not in last:
+            return b""
+        epoch = last["epoch"]
+        return epoch.to_bytes(4, "big") + self.published(server, kind, epoch)
+
     async def publish(self, server, kind, epoch, signed):
         self._enter(server, "publish", kind, epoch)
         manifest = verify_manifest(signed, self.config, kind, epoch, None)
