@@ -147,6 +147,12 @@ def _conditions(c: Config) -> list[tuple[bool, str]]:
             c.mode == "download" or 1 <= c.privacy < k,
             f"t is from 1 to k - 1; got t = {c.privacy}, k = {k}",
         ),
+        (
+            c.mode != "shamir" or (3 <= k <= 7 and c.privacy <= k - 2),
+            f"mode shamir has 3 to 7 servers and t at most k - 2; got t = {c.privacy}, "
+            f"k = {k}",
+        ),
+        (c.mode != "dpf" or k == 2, f"mode dpf has two servers; got {k}"),
         (c.max_friends >= 1, f"at least one friend expected; got {c.max_friends}"),
         (
             c.buckets >= c.max_friends + c.circles,

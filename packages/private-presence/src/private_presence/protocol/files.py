@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["Files"]
+__all__ = ["Files", "replace_file"]
 
 
 class Files:
@@ -104,7 +104,33 @@ class Files:
             From `hold`.
         """
         try:
-            self.write(handle, bytes(os.fstat(handle).st_size))
+            os.pwrite(handle, bytes(os.fstat(handle).st_size), 0)
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def replace_file(files: Files, path: Path, data: bytes, *, wipe: bool = True) -> None:
+    """Write a file whole or not at all, then overwrite what was there before.
+
+    Parameters
+    ----------
+    files : Files
+    path : Path
+    data : bytes
+        On disk under this name when this returns.
+    wipe : bool
+        False if the old bytes are no secret.
+    """
+    fresh = path.with_name(path.name + ".new")
+    handle = files.create(fresh)
+    try:
+        files.write(handle, data)
+        files.sync(handle)
+    finally:
+        files.close(handle)
+    old = files.hold(path) if wipe else None
+    files.rename(fresh, path)
+    files.sync_folder(path.parent)
+    if old is not None:  # only now: until here a crash needs the old bytes
+        files.wipe(old)

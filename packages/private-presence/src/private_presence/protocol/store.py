@@ -26,7 +26,7 @@ from private_presence.protocol.client import Client
 from private_presence.protocol.codec import decode_record, encode_record
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
-from private_presence.protocol.files import Files
+from private_presence.protocol.files import Files, replace_file
 
 __all__ = [
     "Outgoing",
@@ -109,9 +109,11 @@ class Plain(Wrap):
     """
 
     def seal(self, data: bytes) -> bytes:
+        """Return `data` as it is."""
         return data
 
     def unseal(self, data: bytes) -> bytes:
+        """Return `data` as it is."""
         return data
 
 
@@ -190,6 +192,7 @@ class Store(Generic[S]):
         self._path, self._mirror = path, mirror
         self._files, self._wrap = files or Files(), wrap or Plain()
         self._cls = cls
+        self._last: tuple[bytes, S] | None = None  # hash of a file, and what it holds
 
     def save(self, state: S) -> Saved[S]:
         """Write a state; when this returns, it survives any crash.
@@ -208,11 +211,13 @@ class Store(Generic[S]):
         # the mirror one behind, whereas a backup leaves it ahead.
         client = _client(state)
         if not _read_or_empty(self._mirror):
-            self._put(self._mirror, _mark(client))
+            self._put_mark(client)
         client = replace(client, counter=client.counter + 1)
         state = _with_client(state, client)
-        self._put(self._path, self._wrap.seal(encode_state(state)))
-        self._put(self._mirror, _mark(client))
+        sealed = self._wrap.seal(encode_state(state))
+        replace_file(self._files, self._path, sealed)
+        self._put_mark(client)
+        self._last = (sha256(sealed).digest(), state)
         return Saved(state)
 
     def load(self, config: Config) -> Saved[S]:
@@ -247,7 +252,7 @@ class Store(Generic[S]):
                 "this state is older than what this device has done, or is a copy from "
                 "another one: load it as restored, and let it walk the retained epochs"
             )
-        self._put(self._mirror, _mark(client))
+        self._put_mark(client)
         return Saved(state)
 
     def load_restored(self, config: Config, instance: bytes) -> S:
@@ -274,7 +279,7 @@ class Store(Generic[S]):
                 f"expected a state file at {self._path}; got none: restore a backup, or "
                 "set up anew and exchange invitations again"
             )
-        state = decode_state(self._wrap.unseal(data), self._cls)
+        state = self._decoded(data)
         if not equal(_client(state).dep_id, config.dep_id):
             raise ForeignStateError(
                 "this state file belongs to another deployment: use its configuration, "
@@ -282,19 +287,16 @@ class Store(Generic[S]):
             )
         return state
 
-    def _put(self, path: Path, data: bytes) -> None:
-        files, fresh = self._files, path.with_name(path.name + ".new")
-        handle = files.create(fresh)
-        try:
-            files.write(handle, data)
-            files.sync(handle)
-        finally:
-            files.close(handle)
-        old = files.hold(path)
-        files.rename(fresh, path)
-        files.sync_folder(path.parent)
-        if old is not None:  # only now: until here a crash needs the old bytes
-            files.wipe(old)
+    def _decoded(self, data: bytes) -> S:
+        # Points are checked when they are decoded; once for each file is enough.
+        name = sha256(data).digest()
+        if self._last is None or self._last[0] != name:
+            state = decode_state(self._wrap.unseal(data), self._cls)
+            self._last = (name, state)
+        return self._last[1]
+
+    def _put_mark(self, client: Client) -> None:
+        replace_file(self._files, self._mirror, _mark(client), wipe=False)
 
 
 def _client(state: Any) -> Client:

@@ -1,5 +1,5 @@
-"""The servers' side of a deployment: so far, endpoint table and signed answers.
+"""The servers of a deployment: registrar, lookup servers, relay.
 
-No server process exists yet; `endpoints` is the interface that both sides are to be
-written against.
+`endpoints` says what they answer, `service` what they are without sockets; `registrar`
+and `lookup` are the two services, `storage` the registrar's memory, `web` HTTP and TLS.
 """

@@ -495,6 +495,8 @@ def test_bad_arguments_are_named():
     [
         ({"privacy": 3}, "t is from 1"),
         ({"mode": "magic"}, "mode is one of"),
+        ({"mode": "dpf"}, "two servers"),
+        ({"mode": "shamir", "privacy": 2}, "t at most k - 2"),
         ({"slots": 9}, "1 to 8 slots"),
         ({"circles": 0}, "1 to 4 circles"),
         ({"st_ms": 0}, "a millisecond at least"),

@@ -401,7 +401,7 @@ def test_f10_every_server_signs_the_configuration(config, rng):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"max_friends": 10}, {"slots": 3}, {"mode": "dpf"}, {"circles": 2}]
+    "changes", [{"max_friends": 10}, {"slots": 3}, {"mode": "download"}, {"circles": 2}]
 )
 def test_f10_a_changed_configuration_has_another_name(config, changes):
     assert deployment(**changes).dep_id != config.dep_id

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -18,9 +18,16 @@ from private_presence.errors import (
 from private_presence.primitives.tests.seeded import SeededRandomness
 from private_presence.protocol import client as cl
 from private_presence.protocol import client_publish as cp
+from private_presence.protocol.client import Client
 from private_presence.protocol.epochs import Kind, start_of
 from private_presence.protocol.files import Files
-from private_presence.protocol.store import Store, decode_state, encode_state, outgoing
+from private_presence.protocol.store import (
+    Store,
+    Wrap,
+    decode_state,
+    encode_state,
+    outgoing,
+)
 
 from .world import deployment
 
@@ -207,6 +214,54 @@ def test_f05_a_copy_on_another_device_is_noticed(config, paths, client, tmp_path
     (elsewhere / "state").write_bytes(paths[0].read_bytes())
     with pytest.raises(RestoredStateError):
         Store(elsewhere / "state", elsewhere / "mirror").load(config)
+
+
+def test_the_replaced_bytes_are_overwritten(config, paths, client, tmp_path):
+    store = Store(*paths)
+    store.save(client)
+    os.link(paths[0], tmp_path / "old")  # another name of the same bytes
+    size = os.path.getsize(paths[0])
+    store.save(store.load(config).client)
+    assert (tmp_path / "old").read_bytes() == bytes(size)
+
+
+def test_killed_while_overwriting_the_new_state_stands(config, paths, client):
+    class NoWipe(Files):
+        def wipe(self, handle):
+            os.close(handle)
+            raise KilledError
+
+    Store(*paths).save(client)
+    with pytest.raises(KilledError):
+        Store(*paths, files=NoWipe()).save(Store(*paths).load(config).client)
+    assert Store(*paths).load(config).client.counter == 2
+
+
+@dataclass(frozen=True)
+class Around:
+    """A state that has a client and more."""
+
+    client: Client
+    more: str
+
+
+class Mirrored(Wrap):
+    def seal(self, data):
+        return data[::-1]
+
+    def unseal(self, data):
+        return data[::-1]
+
+
+def test_a_state_around_a_client_is_kept_in_a_wrap(config, paths, client):
+    store = Store(*paths, cls=Around, wrap=Mirrored())
+    saved = store.save(Around(client, "more"))
+    assert saved.client.counter == client.counter + 1
+    assert store.load(config) == saved
+    assert decode_state(paths[0].read_bytes()[::-1], Around) == saved.state
+    restored = store.load_restored(config, bytes(16))
+    assert restored.client.instance == bytes(16)
+    assert restored.more == "more"
 
 
 def test_a_lost_state_file_says_what_to_do(config, paths):

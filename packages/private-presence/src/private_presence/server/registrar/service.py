@@ -8,7 +8,6 @@ from private_presence.errors import CapacityError, ConfigError, StorageError
 from private_presence.primitives.randomness import Randomness
 from private_presence.primitives.secret import equal
 from private_presence.primitives.tokens import TOKEN_SIZE
-from private_presence.protocol.ask import backend_of
 from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.messages import body_size
@@ -75,7 +74,6 @@ class Registrar(Service):
                 "expected the signing key of the deployment's registrar; got another: "
                 "look for the right key file"
             )
-        backend_of(config)  # a mode that cannot be served is refused now, not at night
         self._config, self._file, self._storage = config, file, storage
         self._clock, self._metrics = clock, metrics
         self._workers = workers or ProcessWorkers()

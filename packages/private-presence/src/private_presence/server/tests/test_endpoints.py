@@ -87,7 +87,7 @@ def test_raw_tables_are_as_long_as_their_records():
 
 def test_the_signed_configuration_is_below_its_limit():
     # 16 servers is the most that a configuration may name.
-    most = Config(bytes(32), (bytes(32),) * 16, bytes(32), mode="shamir", privacy=3)
+    most = Config(bytes(32), (bytes(32),) * 16, bytes(32), privacy=3)
     reply = find("GET", "/v1/config").endpoint.reply
     assert len(encode_config(most)) + 17 * (64 + 2) + 16 < reply.size(Facts(most))
 

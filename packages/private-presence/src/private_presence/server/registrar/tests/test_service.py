@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
 
-from private_presence.errors import CapacityError, ConfigError, InputError
+from private_presence.errors import CapacityError, ConfigError
 from private_presence.pir.table import TableId
 from private_presence.primitives.tests.seeded import SeededRandomness
 from private_presence.protocol.ask import backend_of
@@ -84,12 +82,6 @@ def test_another_signing_key_is_refused_at_the_start(storage):
             file=b"",
             workers=ThreadWorkers(),
         )
-
-
-def test_a_mode_that_these_servers_cannot_have_is_refused_at_the_start(storage):
-    config = replace(CONFIG, mode="shamir")  # two servers cannot correct each other
-    with pytest.raises(InputError, match="robust mode"):
-        World(storage, Path(storage.places.folder) / "servers", config=config)
 
 
 def test_keys_do_not_show_themselves():

@@ -1,0 +1,44 @@
+"""A record of nobody: sent where a real one cannot be built (F4, F14).
+
+Whether the registrar hears from a client must not depend on what a lookup held.  A
+client whose own record could not be confirmed, or whom an exclusion keeps invisible,
+registers a record of a fresh key instead: of the same size, with the same token, and
+readable by nobody at all.
+"""
+
+from private_presence.primitives.blinding import (
+    SIGNATURE_SIZE,
+    record_message,
+    sign,
+    signing_key,
+)
+from private_presence.primitives.randomness import Randomness
+from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind
+from private_presence.protocol.messages import encode_registration, registration_of
+
+__all__ = ["cover_body"]
+
+
+def cover_body(config: Config, kind: Kind, epoch: int, rng: Randomness) -> bytes:
+    """Build a registration that is valid and says nothing.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+    epoch : int
+    rng : Randomness
+        A real record's key, ciphertext and signature look as random as this.
+
+    Returns
+    -------
+    bytes
+        As long as a real one.
+    """
+    size = config.lt_value_size if kind is Kind.LT else config.st_value_size
+    key = signing_key(bytes(rng.draw(64)))
+    ct = bytes(rng.draw(size - SIGNATURE_SIZE))
+    message = record_message(kind, config.dep_id, epoch, ct)
+    value = ct + sign(key, message, rng)
+    return encode_registration(registration_of(kind, epoch, key.public, value))

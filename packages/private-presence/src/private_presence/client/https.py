@@ -1,0 +1,150 @@
+"""The transport in earnest: TLS 1.3 and HTTP/2, each party under its own anchor."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from typing import final
+
+import httpx
+
+from private_presence.client.transport import Answered, Link, Transport
+from private_presence.errors import ConfigError, PeerError
+from private_presence.protocol.deployment import Deployment
+from private_presence.protocol.directory import Directory, Party
+
+__all__ = ["HttpsTransport", "tls_context"]
+
+BROKEN = (httpx.HTTPError, httpx.StreamError, ssl.SSLError, OSError)
+
+
+def tls_context(anchor: bytes) -> ssl.SSLContext:
+    """Trust one authority and nobody else, in TLS 1.3 only.
+
+    Parameters
+    ----------
+    anchor : bytes
+        Certificate (DER) of the operator's own authority.
+
+    Returns
+    -------
+    ssl.SSLContext
+        For clients; names are checked, sessions are not resumed.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.options |= ssl.OP_NO_TICKET
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.load_verify_locations(cadata=anchor)
+    return context
+
+
+@final
+class HttpsTransport(Transport):
+    """Connections over the network.
+
+    Parameters
+    ----------
+    deployment : Deployment
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._directory: Directory = deployment.directory
+
+    @asynccontextmanager
+    async def connect(self, party: int, *, via_relay: bool) -> AsyncIterator[Link]:
+        """See `Transport.connect`.
+
+        Parameters
+        ----------
+        party : int
+        via_relay : bool
+
+        Yields
+        ------
+        Link
+            The connection is made with its first exchange.
+        """
+        target = self._directory.parties[party]
+        # Contexts are not shared either: one might remember a session.
+        sender = httpx.AsyncHTTPTransport(
+            verify=tls_context(target.anchor),
+            http1=False,
+            http2=True,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            proxy=self._proxy() if via_relay else None,
+        )
+        async with sender:
+            yield _HttpsLink(sender, target)
+
+    def _proxy(self) -> httpx.Proxy:
+        relay = self._directory.relay
+        if relay is None:
+            raise ConfigError(
+                "expected a relay in the deployment's directory; there is none: run "
+                "without one, and know that the registrar can then link your "
+                "registrations by network address"
+            )
+        return httpx.Proxy(
+            f"https://{relay.address}", ssl_context=tls_context(relay.anchor)
+        )
+
+
+def _away(error: Exception) -> PeerError:
+    # The kind of failure only: texts of libraries name addresses.
+    return PeerError(
+        f"expected an answer of a party of the deployment; got {type(error).__name__}: "
+        "it is asked again at its time"
+    )
+
+
+@final
+class _HttpsLink(Link):
+    def __init__(self, sender: httpx.AsyncHTTPTransport, target: Party) -> None:
+        self._sender, self._target = sender, target
+
+    async def exchange(
+        self, method: str, path: str, body: bytes, limit: int
+    ) -> Answered:
+        # Straight to the connection: a client object would add headers of its own,
+        # follow redirects and keep cookies.
+        headers = {"Host": self._target.address}
+        if method == "POST":
+            headers["Content-Length"] = str(len(body))
+        request = httpx.Request(
+            method,
+            f"https://{self._target.address}{path}",
+            headers=headers,
+            stream=httpx.ByteStream(body),
+        )
+        try:
+            response = await self._sender.handle_async_request(request)
+            try:
+                data = await _read(response, limit)
+            finally:
+                await response.aclose()
+        except BROKEN as error:
+            raise _away(error) from None
+        return Answered(response.status_code, data, _date(response))
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    if "content-encoding" in response.headers:
+        raise PeerError("expected an answer as it is; got a compressed one: refuse it")
+    data = bytearray()
+    async for chunk in response.aiter_raw():
+        data += chunk
+        if len(data) > limit:
+            raise PeerError(
+                f"expected an answer of at most {limit} bytes; got more: refuse it"
+            )
+    return bytes(data)
+
+
+def _date(response: httpx.Response) -> float | None:
+    # Whole seconds, rounded down: half a second more is right on average.
+    try:
+        return parsedate_to_datetime(response.headers["date"]).timestamp() + 0.5
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,83 @@
+"""Fetch the manifests that hold token keys: from the registrar and every server."""
+
+from collections.abc import Sequence
+
+from private_presence.client.device import Device
+from private_presence.client.keeper import Keeper
+from private_presence.client.links import check_time, linked, together
+from private_presence.client.manifests import accuse, agreed, get_manifest, remember
+from private_presence.client.setting import Setting
+from private_presence.errors import PeerError, PresenceError, VerificationError
+from private_presence.protocol.epochs import Kind
+
+__all__ = ["fetch_keys", "newest"]
+
+
+async def newest(keeper: Keeper) -> Device:
+    """Load the device to look at it.
+
+    Parameters
+    ----------
+    keeper : Keeper
+
+    Returns
+    -------
+    Device
+    """
+    async with keeper.edit() as edit:
+        return edit.device
+
+
+async def fetch_keys(setting: Setting, epoch: int) -> None:
+    """Fetch the manifests of an LT epoch and of the one before from all parties.
+
+    Parameters
+    ----------
+    setting : Setting
+    epoch : int
+
+    Raises
+    ------
+    PeerError
+        If somebody is away: that manifest is not taken over from the others.
+    VerificationError
+        If the copies differ or do not verify; the alarm is saved.
+    """
+    parties, epochs = range(len(setting.config.servers) + 1), (epoch - 1, epoch)
+    replies = await together(_from_party(setting, p, epochs) for p in parties)
+    check_time(setting)
+    away: PeerError | None = None
+    for target, copies in zip(epochs, zip(*replies, strict=True), strict=True):
+        away = next((c for c in copies if isinstance(c, PeerError)), away)
+        found = [copy for copy in copies if isinstance(copy, bytes)]
+        if len(found) == len(copies):
+            await _take(setting, target, found)
+    if away:
+        raise away
+
+
+async def _from_party(
+    setting: Setting, party: int, epochs: Sequence[int]
+) -> list[bytes | PeerError]:
+    copies: list[bytes | PeerError] = []
+    async with linked(setting, party) as link:
+        for epoch in epochs:
+            try:
+                copy = await get_manifest(setting, link, party, Kind.LT, epoch)
+            except PeerError as error:
+                copy = error
+            copies.append(copy)
+    return copies
+
+
+async def _take(setting: Setting, epoch: int, copies: list[bytes]) -> None:
+    async with setting.keeper.edit() as edit:
+        device = edit.device
+        try:
+            manifest = agreed(device, setting.config, Kind.LT, epoch, copies)
+        except VerificationError as error:
+            edit.save(accuse(device, setting, Kind.LT, epoch, copies, str(error)))
+            raise
+        except PresenceError as error:
+            raise VerificationError(str(error)) from None
+        edit.save(remember(device, setting.config, manifest))

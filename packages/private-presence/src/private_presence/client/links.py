@@ -1,0 +1,156 @@
+"""Exchanges with a party, as every part of the client makes them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+from private_presence.client.setting import Setting
+from private_presence.client.transport import REGISTRAR, Answered, Link
+from private_presence.errors import PeerError
+from private_presence.protocol.epochs import Kind, check_clock
+
+__all__ = ["ask", "check_time", "linked", "path_of", "together"]
+
+OK = 200
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def linked(
+    setting: Setting, party: int, *, account: bool = False
+) -> AsyncIterator[Link]:
+    """Connect to a party, to the registrar through the relay.
+
+    Parameters
+    ----------
+    setting : Setting
+    party : int
+    account : bool
+        Whether the account will be named: then never through the relay, where a
+        registration would come by the same way (F11).
+
+    Yields
+    ------
+    Link
+    """
+    via_relay = setting.relay and party == REGISTRAR and not account
+    connecting = setting.transport.connect(party, via_relay=via_relay)
+    async with AsyncExitStack() as stack:
+        async with _in_time(setting):
+            link = await stack.enter_async_context(connecting)
+        yield link
+
+
+@asynccontextmanager
+async def _in_time(setting: Setting) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(setting.patience):
+            yield
+    except TimeoutError:
+        raise PeerError(
+            f"expected an answer within {setting.patience:g} s; none came: it is asked "
+            "again at its time"
+        ) from None
+
+
+async def ask(
+    setting: Setting, link: Link, party: int, line: str, body: bytes, limit: int
+) -> bytes:
+    """Make one exchange and note the party's clock.
+
+    Parameters
+    ----------
+    setting : Setting
+    link : Link
+    party : int
+    line : str
+        Method and path, as in ``GET /v1/config``.
+    body : bytes
+    limit : int
+        Longest answer accepted, in bytes.
+
+    Returns
+    -------
+    bytes
+        The body of an answer with status 200.
+
+    Raises
+    ------
+    PeerError
+        If there is no such answer in time.
+    """
+    method, path = line.split(" ")
+    async with _in_time(setting):
+        answered = await link.exchange(method, path, body, limit)
+    _note_clock(setting, party, answered)
+    if answered.status != OK:
+        raise PeerError(
+            f"expected status {OK}; got {answered.status}: it is asked again at its time"
+        )
+    return answered.body
+
+
+def _note_clock(setting: Setting, party: int, answered: Answered) -> None:
+    if answered.date is not None:
+        setting.offsets[party] = answered.date - setting.clock.now()
+
+
+def check_time(setting: Setting) -> None:
+    """Refuse to go on while this clock is wrong by the median of all parties (F18).
+
+    Parameters
+    ----------
+    setting : Setting
+
+    Raises `ClockError`.
+    """
+    now = setting.clock.now()
+    theirs = [now + offset for offset in setting.offsets.values()]
+    if theirs:
+        check_clock(setting.config, now, theirs)
+
+
+def path_of(what: str, kind: Kind, epoch: int) -> str:
+    """Write the path of a table's things.
+
+    Parameters
+    ----------
+    what : str
+    kind : Kind
+    epoch : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> path_of("manifest", Kind.LT, 7)
+    '/v1/manifest/lt/7'
+    """
+    return f"/v1/{what}/{kind.name.lower()}/{epoch}"
+
+
+async def together(exchanges: Iterable[Awaitable[T]]) -> list[T]:
+    """Make several exchanges at once; all of them end before one failure is told.
+
+    Otherwise the failure of one party would cut off what is said to another.
+
+    Parameters
+    ----------
+    exchanges : iterable of awaitable
+
+    Returns
+    -------
+    list
+        In the same order.  Raises the first failure, if there is one.
+    """
+    outcomes = await asyncio.gather(*exchanges, return_exceptions=True)
+    results: list[T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results

@@ -1,0 +1,299 @@
+"""What a client sends and when: a function of the clock and of itself alone (F4).
+
+No function here takes a friend, a record, an exclusion or an alarm.  A plan is drawn
+for one epoch when it begins, from a stream that nothing else reads; repeats of a failed
+exchange have their times in it too, so that whoever makes an exchange fail learns what
+everybody could have known before.
+
+::
+
+    long-term epoch   |m| keys |today's tokens| lookups | repeats |  registration ... |
+                      start     (first day)    <- first span ->    tomorrow's tokens,
+                                                keys and today's tokens once more
+    short-term epoch  |m|  lookup  |  repeats  |     and a registration in its window
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from private_presence.client.stream import SeedStream
+from private_presence.primitives.kdf import u32
+from private_presence.primitives.randomness import Randomness, below
+from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind, first_st, lt_of_st, start_of, window
+from private_presence.protocol.quota import roles
+from private_presence.protocol.schedule import is_audit, lt_lookups
+
+__all__ = ["REPEATS", "Action", "Step", "first_span", "patience", "plan_lt", "plan_st"]
+
+REPEATS = 2  # of an exchange that failed; then it is abandoned (F13)
+MOST_AUDITS = 3  # before one lookup
+LATE = 8  # the last eighth of a window is left to those whose network is slow
+LONGEST_WAIT = 30.0  # seconds for one exchange
+
+
+class Action(Enum):
+    """What a step does."""
+
+    KEYS = "keys"  # manifests of an LT epoch and of the one before
+    TOKENS = "tokens"
+    REGISTER = "register"
+    LOOKUP = "lookup"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    Parameters
+    ----------
+    when : float
+        Seconds since 1970.
+    action : Action
+    kind : Kind
+    epoch : int
+        That is looked up or registered for; the day of tokens.
+    index : int
+        Of the circle, or the tokens' role.
+    audit : bool
+        Whether a lookup is replaced by an audit batch (F14).
+    repeats : tuple of float
+        When the same bytes go out again, should the exchange have failed.
+    """
+
+    when: float
+    action: Action
+    kind: Kind
+    epoch: int
+    index: int = 0
+    audit: bool = False
+    repeats: tuple[float, ...] = ()
+
+
+def first_span(config: Config) -> float:
+    """The time over which clients spread what an LT epoch's start brings.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    float
+        Seconds: a 96th of the epoch, or half a short epoch if that is longer.
+
+    Examples
+    --------
+    >>> first_span(Config(bytes(32), (bytes(32),) * 2, bytes(32)))
+    900.0
+    """
+    return max(config.lt_ms / 96, config.st_ms / 2) / 1000
+
+
+def patience(config: Config) -> float:
+    """How long one exchange may take before it counts as failed.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    float
+        Seconds: a quarter of a short epoch, at most 30.
+
+    Examples
+    --------
+    >>> patience(Config(bytes(32), (bytes(32),) * 2, bytes(32)))
+    30.0
+    """
+    return min(config.st_ms / 4000, LONGEST_WAIT)
+
+
+def plan_lt(
+    config: Config, epoch: int, begin: float, last_lt: int, seed: bytes
+) -> list[Step]:
+    """Draw the steps of an LT epoch.
+
+    Parameters
+    ----------
+    config : Config
+    epoch : int
+    begin : float
+        Its start, or when this client came back.
+    last_lt : int
+        The LT epoch of this client's own last complete lookup.
+    seed : bytes, 32
+
+    Returns
+    -------
+    list of Step
+        By time.
+    """
+    rng = SeedStream(seed, b"lt" + u32(epoch))
+    late = begin > start_of(config, Kind.LT, epoch)
+    # Tables appear shortly after the start; who came late need not wait for them.
+    base = begin if late else begin + first_span(config) / LATE
+    steps = _first_day(config, epoch, base, rng)
+    again = base + 2 * first_span(config)  # for those whom the first time failed
+    if again + first_span(config) < start_of(config, Kind.LT, epoch + 1):
+        steps += _first_day(config, epoch, again, rng)
+    span = _lookup_span(config, base, late=late)
+    steps += _lt_lookups(config, epoch, span, last_lt, rng)
+    # Registered after one's own record was looked up: the next one builds on it (F3).
+    ready = span[1] + first_span(config) / 2
+    steps += _registrations(config, Kind.LT, epoch + 1, ready, rng)
+    steps += _tokens_tomorrow(config, epoch, base, rng)
+    return sorted(steps, key=lambda step: step.when)
+
+
+def _first_day(config: Config, day: int, base: float, rng: Randomness) -> list[Step]:
+    return _keys(config, day, base, rng) + _tokens_today(config, day, base, rng)
+
+
+def _keys(config: Config, epoch: int, base: float, rng: Randomness) -> list[Step]:
+    s = first_span(config)
+    when = _between(rng, base, base + s / 16)
+    repeats = _times(rng, REPEATS, base + s / 16, base + s / 8)
+    return [Step(when, Action.KEYS, Kind.LT, epoch, repeats=repeats)]
+
+
+def _tokens_today(config: Config, day: int, base: float, rng: Randomness) -> list[Step]:
+    # Of use on the first day only: on others they were fetched the day before.
+    s = first_span(config)
+    return _tokens(config, day, (base + s / 8, base + s / 4, base + s / 2), rng)
+
+
+def _tokens_tomorrow(
+    config: Config, epoch: int, base: float, rng: Randomness
+) -> list[Step]:
+    day = start_of(config, Kind.LT, epoch + 1) - start_of(config, Kind.LT, epoch)
+    end = start_of(config, Kind.LT, epoch + 1) - day / LATE
+    begin = base + first_span(config)
+    if begin >= end:
+        return []
+    times = begin, begin + (end - begin) * 3 / 4, end
+    return _tokens(config, epoch + 1, times, rng)
+
+
+def _tokens(
+    config: Config, day: int, times: tuple[float, float, float], rng: Randomness
+) -> list[Step]:
+    begin, middle, end = times
+    return [
+        Step(
+            _between(rng, begin, middle),
+            Action.TOKENS,
+            Kind.LT,
+            day,
+            role,
+            repeats=_times(rng, REPEATS, middle, end),
+        )
+        for role in roles(config)
+    ]
+
+
+def _lookup_span(config: Config, base: float, *, late: bool) -> tuple[float, float]:
+    # Whoever came late may have to fetch tokens first.
+    s = first_span(config)
+    return (base + s / 2, base + s) if late else (base + s / LATE, base + s / 2)
+
+
+def _lt_lookups(
+    config: Config,
+    epoch: int,
+    span: tuple[float, float],
+    last_lt: int,
+    rng: Randomness,
+) -> list[Step]:
+    # An audit comes before the lookup that it stands for, which is not left out: a
+    # transition that is not looked up would keep its owner invisible for a day.
+    wanted: Sequence[int] = lt_lookups(config, epoch, min(last_lt, epoch))
+    todo = [(target, audit) for target in wanted for audit in (*_audits(rng), False)]
+    begin, end = span
+    times = _times(rng, len(todo), begin, end)
+    return [
+        Step(
+            when,
+            Action.LOOKUP,
+            Kind.LT,
+            target,
+            audit=audit,
+            repeats=_times(rng, REPEATS, end, end + first_span(config) / 2),
+        )
+        for when, (target, audit) in zip(times, todo, strict=True)
+    ]
+
+
+def _audits(rng: Randomness) -> list[bool]:
+    found: list[bool] = []
+    while len(found) < MOST_AUDITS and is_audit(rng):
+        found.append(True)
+    return found
+
+
+def _registrations(
+    config: Config, kind: Kind, epoch: int, ready: float, rng: Randomness
+) -> list[Step]:
+    opens, closes = window(config, kind, epoch)
+    begin, end = max(opens, ready), closes - (closes - opens) / LATE
+    if begin >= end:
+        return []
+    steps = []
+    for circle in range(config.circles):
+        when = _between(rng, begin, end)
+        repeats = _times(rng, REPEATS, when, end)
+        steps.append(Step(when, Action.REGISTER, kind, epoch, circle, repeats=repeats))
+    return steps
+
+
+def plan_st(config: Config, t: int, begin: float, seed: bytes) -> list[Step]:
+    """Draw the steps of an ST epoch: its lookup, and registrations for the next one.
+
+    Parameters
+    ----------
+    config : Config
+    t : int
+    begin : float
+        Its start, or when this client came back.
+    seed : bytes, 32
+
+    Returns
+    -------
+    list of Step
+        By time.
+    """
+    rng = SeedStream(seed, b"st" + u32(t))
+    ready = max(begin, _after_lookup(config, t))
+    steps = _registrations(config, Kind.ST, t + 1, ready, rng)
+    start, length = start_of(config, Kind.ST, t), config.st_ms / 1000
+    first, half = max(begin, start + length / 16), start + length / 2
+    audit = is_audit(rng)
+    if first < half:
+        when = _between(rng, first, half)
+        repeats = _times(rng, REPEATS, half, start + length * 3 / 4)
+        steps.append(
+            Step(when, Action.LOOKUP, Kind.ST, t, audit=audit, repeats=repeats)
+        )
+    return sorted(steps, key=lambda step: step.when)
+
+
+def _after_lookup(config: Config, t: int) -> float:
+    # In the first ST epoch of a day everybody registers after the LT lookup, where
+    # that leaves time: before it one's own keys are not known to be published.
+    start = start_of(config, Kind.ST, t)
+    if t != first_st(config, lt_of_st(config, t)):
+        return start
+    base = start + first_span(config) / LATE
+    ready = _lookup_span(config, base, late=False)[1]
+    return ready if ready - start < config.st_ms / 2000 else start
+
+
+def _between(rng: Randomness, begin: float, end: float) -> float:
+    # A uniformly random tenth of a millisecond.
+    return begin + below(rng, max(round((end - begin) * 10_000), 1)) / 10_000
+
+
+def _times(rng: Randomness, n: int, begin: float, end: float) -> tuple[float, ...]:
+    return tuple(sorted(_between(rng, begin, end) for _ in range(n)))

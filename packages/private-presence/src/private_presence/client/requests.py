@@ -1,0 +1,145 @@
+"""Nonces that this person gave out and that no invitation has answered yet."""
+
+from dataclasses import dataclass, replace
+
+from private_presence.client.device import Device
+from private_presence.client.home import Home
+from private_presence.errors import (
+    CorruptStateError,
+    EncodingError,
+    StateError,
+    VerificationError,
+)
+from private_presence.primitives.randomness import Randomness
+from private_presence.primitives.secret import equal
+from private_presence.protocol.client import accept_invitation
+from private_presence.protocol.codec import decode_record, encode_record
+from private_presence.protocol.config import Config
+from private_presence.protocol.files import replace_file
+from private_presence.protocol.store import Wrap
+
+__all__ = ["MAX_REQUESTS", "accept", "add_request", "drop_request", "open_requests"]
+
+NONCE_SIZE = 32
+MAX_REQUESTS = 16
+MAX_SIZE = 1024
+
+
+@dataclass(frozen=True)
+class _Requests:
+    nonces: tuple[bytes, ...]
+    version: int = 1
+
+
+def open_requests(home: Home, wrap: Wrap) -> tuple[bytes, ...]:
+    """Read the open requests.
+
+    Parameters
+    ----------
+    home : Home
+    wrap : Wrap
+
+    Returns
+    -------
+    tuple of bytes
+        Oldest first.
+
+    Raises
+    ------
+    CorruptStateError
+        If the file is not what this program wrote.
+    """
+    try:
+        data = home.requests.read_bytes()
+    except FileNotFoundError:
+        return ()
+    try:
+        return decode_record(_Requests, wrap.unseal(data), MAX_SIZE).nonces
+    except EncodingError:
+        raise CorruptStateError(
+            f"expected requests of version 1 in {home.requests}; got something else: "
+            "delete that file, and make new requests"
+        ) from None
+
+
+def add_request(home: Home, wrap: Wrap, rng: Randomness) -> bytes:
+    """Draw a nonce and keep it.
+
+    Parameters
+    ----------
+    home : Home
+        Held by `Home.editing`.
+    wrap : Wrap
+    rng : Randomness
+
+    Returns
+    -------
+    bytes, 32
+        The oldest of more than 16 open ones is forgotten.
+    """
+    nonce = bytes(rng.draw(NONCE_SIZE))
+    _write(home, wrap, (*open_requests(home, wrap), nonce)[-MAX_REQUESTS:])
+    return nonce
+
+
+def drop_request(home: Home, wrap: Wrap, nonce: bytes) -> None:
+    """Forget a nonce that was answered: an invitation is accepted once.
+
+    Parameters
+    ----------
+    home : Home
+        Held by `Home.editing`.
+    wrap : Wrap
+    nonce : bytes, 32
+    """
+    kept = [other for other in open_requests(home, wrap) if not equal(other, nonce)]
+    _write(home, wrap, tuple(kept))
+
+
+def accept(
+    device: Device,
+    config: Config,
+    name: str,
+    invitation: bytes,
+    nonces: tuple[bytes, ...],
+) -> tuple[Device, bytes]:
+    """Accept an invitation that answers one of the open requests.
+
+    Parameters
+    ----------
+    device : Device
+    config : Config
+    name : str
+    invitation : bytes
+    nonces : tuple of bytes
+
+    Returns
+    -------
+    device : Device
+    nonce : bytes
+        The one it answers.
+
+    Raises
+    ------
+    StateError
+        If there is no open request.
+    VerificationError
+        If it answers none of them.
+    """
+    if not nonces:
+        raise StateError("there is no open request: make one by presence request")
+    for nonce in reversed(nonces):
+        try:
+            client = accept_invitation(device.client, config, name, invitation, nonce)
+            return replace(device, client=client), nonce
+        except VerificationError:
+            continue
+    raise VerificationError(
+        "this invitation answers none of the open requests, or is not whole: send a new "
+        "request to the friend who is to invite you"
+    )
+
+
+def _write(home: Home, wrap: Wrap, nonces: tuple[bytes, ...]) -> None:
+    sealed = wrap.seal(encode_record(_Requests(nonces)))
+    replace_file(home.files, home.requests, sealed)

@@ -1,0 +1,192 @@
+"""What a screen shows of a device: pure, from the saved device and the time alone."""
+
+from dataclasses import dataclass, field
+
+from private_presence.client.device import Device, Sight
+from private_presence.client.text import shown
+from private_presence.protocol.circle import Circle, member_names
+from private_presence.protocol.config import Config
+from private_presence.protocol.epochs import Kind, epoch_at, start_of
+from private_presence.protocol.membership import can_invite, shown_exclusions
+from private_presence.protocol.publish_st import why_invisible
+
+__all__ = ["FriendLine", "ReaderLine", "Summary", "may_invite", "readers", "summary"]
+
+# A record says that somebody was there when its window was open: it is believed in its
+# epoch and, until that one's lookup is done, in the next.
+FRESH = 1
+
+
+@dataclass(frozen=True)
+class FriendLine:
+    """A friend whom this person reads.
+
+    Parameters
+    ----------
+    name : str
+    online : bool
+        False for whatever did not open: absent, excluded, malformed and unreadable
+        are one word on a screen, offline.
+    note : str
+        The friend's own words, fit for a terminal.
+    since : float
+        Start of the epoch that was looked up last, in seconds since 1970; 0 for never.
+    """
+
+    name: str = field(repr=False)
+    online: bool = field(repr=False)
+    note: str = field(repr=False)
+    since: float
+
+
+@dataclass(frozen=True)
+class ReaderLine:
+    """Somebody who can read this person.
+
+    Parameters
+    ----------
+    name : str
+    circle : int
+    exclusion : str
+        Empty, or how far an exclusion is: see `membership.shown_exclusions`.
+    wish : str
+        "suspended", "being removed" or empty.
+    """
+
+    name: str = field(repr=False)
+    circle: int
+    exclusion: str
+    wish: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One screen.
+
+    Parameters
+    ----------
+    friends : tuple of FriendLine
+        By name.
+    readers : int
+        How many can read this person.
+    visible : bool
+        Whether friends see this person in the present short epoch, as far as this
+        device can know: it registered a record for it.
+    why : str
+        Why not; empty if visible.
+    phase : str
+        Of the client: active, restored or rekey.
+    enrolled : bool
+    alarms : tuple of str
+        Sentences, newest last.
+    t : int
+        The present ST epoch.
+    ends : float
+        When it ends, in seconds since 1970.
+    """
+
+    friends: tuple[FriendLine, ...]
+    readers: int
+    visible: bool
+    why: str
+    phase: str
+    enrolled: bool
+    alarms: tuple[str, ...]
+    t: int
+    ends: float
+
+
+def summary(device: Device, config: Config, now: float) -> Summary:
+    """Sum a device up.
+
+    Parameters
+    ----------
+    device : Device
+    config : Config
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    Summary
+    """
+    t = epoch_at(config, Kind.ST, now)
+    sights = {sight.name: sight for sight in device.sights}
+    names = sorted(friend.name for friend in device.client.friends)
+    lines = [_friend(config, name, sights.get(name), t) for name in names]
+    why = _why(device, config, t)
+    return Summary(
+        tuple(lines),
+        sum(len(member_names(circle)) for circle in device.client.circles),
+        not why,
+        why,
+        device.client.phase,
+        bool(device.account),
+        tuple(alarm.sentence for alarm in device.alarms),
+        t,
+        start_of(config, Kind.ST, t + 1),
+    )
+
+
+def _friend(config: Config, name: str, sight: Sight | None, t: int) -> FriendLine:
+    if sight is None:
+        return FriendLine(name, False, "", 0.0)
+    online = sight.online and t - FRESH <= sight.t <= t
+    note = shown(sight.aux) if online else ""
+    since = start_of(config, Kind.ST, sight.t) if sight.t else 0.0
+    return FriendLine(name, online, note, since)
+
+
+def _why(device: Device, config: Config, t: int) -> str:
+    if not device.account:
+        return "this device is not enrolled"
+    if device.client.phase != "active":
+        return "this device was restored and finds out where its keys are"
+    if not device.wish.visible:
+        return "this device is not online"
+    reasons = [_circle_why(circle, config, t) for circle in device.client.circles]
+    return "" if "" in reasons else reasons[0]
+
+
+def _circle_why(circle: Circle, config: Config, t: int) -> str:
+    sent = circle.st.sent if circle.st else None
+    if sent and sent.t in (t, t + 1):
+        return ""
+    return why_invisible(circle, config, t + 1) or "the next record is not due yet"
+
+
+def readers(device: Device, config: Config) -> tuple[ReaderLine, ...]:
+    """List who can read a person, and how far exclusions are.
+
+    Parameters
+    ----------
+    device : Device
+    config : Config
+
+    Returns
+    -------
+    tuple of ReaderLine
+        By circle and name.
+    """
+    lines = []
+    for index, circle in enumerate(device.client.circles):
+        progress = shown_exclusions(circle, config)
+        for name in sorted(member_names(circle)):
+            wish = "suspended" if name in circle.suspended else ""
+            wish = "being removed" if name in circle.revoking else wish
+            lines.append(ReaderLine(name, index, progress.get(name, ""), wish))
+    return tuple(lines)
+
+
+def may_invite(device: Device) -> tuple[bool, ...]:
+    """Say for each circle whether an invitation can be made now (F2).
+
+    Parameters
+    ----------
+    device : Device
+
+    Returns
+    -------
+    tuple of bool
+    """
+    return tuple(can_invite(circle) for circle in device.client.circles)

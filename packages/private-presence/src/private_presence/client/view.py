@@ -1,0 +1,58 @@
+"""The screen of ``presence online``: a table that changes with the epochs.
+
+Whatever could not be opened is shown as offline, in the same colour and words: a person
+who looks over a shoulder, or at a screenshot, sees no difference either.
+"""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from private_presence.client.lines import clock
+from private_presence.client.summary import FriendLine, Summary
+
+__all__ = ["render"]
+
+MAX_ALARMS = 3  # on the screen; `presence status` shows all
+
+
+def render(summary: Summary, now: float) -> RenderableType:
+    """Lay a summary out for a live screen.
+
+    Parameters
+    ----------
+    summary : Summary
+    now : float
+        Seconds since 1970, for the countdown.
+
+    Returns
+    -------
+    renderable
+        Of rich.  Names and notes go in as `Text`: markup in them is not obeyed.
+    """
+    table = Table(title="Friends", expand=False)
+    for column in ("name", "presence", "note", "looked up"):
+        table.add_column(column)
+    for friend in summary.friends:
+        table.add_row(*_cells(friend))
+    if not summary.friends:
+        table.add_row(Text("nobody yet"), "", "", "")
+    left = max(0, round(summary.ends - now))
+    foot = Text(f"epoch {summary.t}, the next in {left} s; Ctrl-C ends")
+    return Group(_own(summary), table, *_alarms(summary), foot)
+
+
+def _own(summary: Summary) -> Text:
+    if summary.visible:
+        return Text(f"You are online for {summary.readers}.", style="bold green")
+    return Text(f"You are invisible: {summary.why}.", style="bold yellow")
+
+
+def _cells(friend: FriendLine) -> tuple[Text, ...]:
+    word = Text("online", "bold green") if friend.online else Text("offline", "dim")
+    return Text(friend.name), word, Text(friend.note), Text(clock(friend.since))
+
+
+def _alarms(summary: Summary) -> list[Text]:
+    recent = summary.alarms[-MAX_ALARMS:]
+    return [Text(f"Alarm: {sentence}", style="bold red") for sentence in recent]

@@ -1,0 +1,44 @@
+"""Exclusions that a person asks for; the next records fulfil them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from private_presence.client.device import Device
+from private_presence.errors import InputError
+from private_presence.protocol.circle import Circle, member_names
+from private_presence.protocol.client import change_circle
+
+__all__ = ["change_member"]
+
+
+def change_member(
+    device: Device, step: Callable[[Circle, str], Circle], name: str
+) -> Device:
+    """Suspend, resume or remove somebody, in whichever circle she is.
+
+    Parameters
+    ----------
+    device : Device
+    step : callable
+        Of `membership`: suspend, resume or revoke.
+    name : str
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    InputError
+        If nobody of this name can read this person.
+    """
+    client, found = device.client, False
+    for index, circle in enumerate(client.circles):
+        if name in member_names(circle):
+            client = change_circle(client, index, lambda c: step(c, name))
+            found = True
+    if not found:
+        raise InputError(
+            "nobody of this name can read you: see presence friends for the names"
+        )
+    return replace(device, client=client)
