@@ -3,30 +3,25 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from private_presence.errors import InputError, QuotaError, SpentError
+from private_presence.errors import InputError, SpentError
 from private_presence.primitives.curve import G2Point
 from private_presence.primitives.randomness import Randomness
 from private_presence.primitives.secret import equal
 from private_presence.primitives.tokens import (
     BlindedToken,
     Role,
-    TokenKey,
     blind,
     check_token,
-    issue,
-    unblind,
 )
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at, lt_of_st
 
 __all__ = [
-    "Ledger",
     "SpentSet",
     "SpentTokens",
     "daily_batch",
     "day_of_registration",
     "days_of_lookup",
-    "finish_batch",
     "mark_spent",
     "quota",
     "roles",
@@ -164,79 +159,6 @@ def daily_batch(
     return [
         blind(role, day, bytes(rng.draw(32)), rng) for _ in range(quota(config, role))
     ]
-
-
-def finish_batch(
-    batch: list[BlindedToken], signed: list[bytes], role: int, day: int, public: G2Point
-) -> list[bytes]:
-    """Unblind and check a day's tokens, every one of them.
-
-    Parameters
-    ----------
-    batch : list of BlindedToken
-    signed : list of bytes
-        As many, in the same order.
-    role : int
-    day : int
-    public : G2Point
-
-    Returns
-    -------
-    list of bytes
-
-    Raises
-    ------
-    InputError
-        If their numbers differ.
-    """
-    if len(batch) != len(signed):
-        raise InputError(f"expected {len(batch)} signed tokens; got {len(signed)}")
-    pairs = zip(batch, signed, strict=True)
-    return [unblind(token, answer, role, day, public) for token, answer in pairs]
-
-
-@dataclass
-class Ledger:
-    """The issuer's record: which account had its batch of a day and role."""
-
-    config: Config
-    issued: set[tuple[str, int, int]] = field(default_factory=set, repr=False)
-
-    def issue(
-        self, account: str, role: int, day: int, key: TokenKey, messages: list[bytes]
-    ) -> list[bytes]:
-        """Sign one account's batch.
-
-        Parameters
-        ----------
-        account : str
-            Already authenticated.
-        role : int
-        day : int
-        key : TokenKey
-            Of this role and day.
-        messages : list of bytes
-            Exactly the quota.
-
-        Returns
-        -------
-        list of bytes
-
-        Raises
-        ------
-        QuotaError
-            If the batch has another size, or was issued before.
-        """
-        expected = quota(self.config, role)
-        if len(messages) != expected:
-            raise QuotaError(f"a batch has {expected} tokens; got {len(messages)}")
-        if (account, role, day) in self.issued:
-            raise QuotaError(
-                "this account had its tokens of the day: wait for the next"
-            )
-        signed = [issue(key, message) for message in messages]
-        self.issued.add((account, role, day))
-        return signed
 
 
 class SpentTokens(Protocol):
