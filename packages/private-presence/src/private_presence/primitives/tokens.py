@@ -261,16 +261,20 @@ def _parse(item: Redeemed) -> tuple[G1Point, G1Point] | None:
     return T, _point(item.role, item.day, t)
 
 
-def _mark_good(batch, parsed, indices, good, rng) -> None:
+def _mark_good(batch, parsed, indices, good, rng, *, bad: bool = False) -> bool:
+    # Returns whether all are good.  `bad`: it is known that some are not, since the
+    # other half of a failed batch was good; then only the halves are looked at.
     if not indices:
-        return
-    if _all_good(batch, parsed, indices, rng):
+        return True
+    if not bad and _all_good(batch, parsed, indices, rng):
         for i in indices:
             good[i] = True
-    elif len(indices) > 1:
-        middle = len(indices) // 2
-        _mark_good(batch, parsed, indices[:middle], good, rng)
-        _mark_good(batch, parsed, indices[middle:], good, rng)
+        return True
+    if len(indices) > 1:
+        half = len(indices) // 2
+        left = _mark_good(batch, parsed, indices[:half], good, rng)
+        _mark_good(batch, parsed, indices[half:], good, rng, bad=left)
+    return False
 
 
 def _all_good(batch, parsed, indices, rng) -> bool:
