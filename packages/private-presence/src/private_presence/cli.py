@@ -1,29 +1,53 @@
 """The ``presence`` command.
 
-Every command answers in one sentence that it is not yet built, and exits with
-status 2: nothing here pretends to work.
+What a command answers goes to standard output; a refusal is one sentence on standard
+error, and exit status 1 (2 for a command line that makes no sense).
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
 
 from private_presence import __version__
+from private_presence.errors import PresenceError
 
-NOT_BUILT = 2  # the exit status of a command that does not exist yet
+__all__ = ["COMMANDS", "main"]
 
-# Command -> what it will do once it is built.
+FAILED = 1
+INTERRUPTED = 130  # 128 and SIGINT, as shells say it
+
+
+class Command(NamedTuple):
+    """Where a command lives, and its line in the list of commands."""
+
+    module: str  # under `commands`; its `add_parser(subparsers)` sets `run`
+    purpose: str
+
+
+# In the order in which somebody needs them.
 COMMANDS = {
-    "demo": "run friends and servers on this machine and show who sees whom",
-    "init": "create an identity and its state file",
-    "invite": "make an invitation for one friend",
-    "accept": "check and accept an invitation",
-    "publish": "announce presence for the current epoch",
-    "lookup": "ask which friends are present",
-    "suspend": "hide from one friend for a time",
-    "resume": "end a suspension",
-    "revoke": "remove a friend for good",
-    "serve": "run a registrar or a lookup server",
+    "demo": Command("demo", "three people and all servers on this machine, for a look"),
+    "init": Command("init", "join a deployment: pin its file and make the keys"),
+    "enroll": Command("init", "enter the code that an operator gave you"),
+    "request": Command("pairing", "make a request, for a friend to invite you by"),
+    "invite": Command("pairing", "make an invitation for a friend who sent a request"),
+    "accept": Command("pairing", "accept a friend's invitation"),
+    "online": Command("online", "be online, and see which friends are"),
+    "status": Command("status", "show what the last lookups found; sends nothing"),
+    "friends": Command("friends", "list whom you read, and who can read you"),
+    "suspend": Command("members", "be offline for one friend, for a time"),
+    "resume": Command("members", "end a suspension"),
+    "revoke": Command("members", "remove a friend for good"),
+    "withdraw": Command("withdraw", "take back a record that still says too much"),
+    "rekey": Command("rekey", "make all keys anew; everybody must be invited again"),
+    "backup": Command("backup", "copy the sealed state to a file"),
+    "restore": Command("backup", "set this device up from a backup"),
+    "doctor": Command("doctor", "check clock, certificates, servers and files"),
+    "serve": Command("serve", "run a registrar, a lookup server or a relay"),
+    "operator": Command("operator", "make keys, found a deployment, add accounts"),
 }
 
 
@@ -38,32 +62,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 2 for every command, since none is built yet.
+        Exit status: 0, 1 for a refusal, 130 when interrupted.  A wrong command line
+        leaves by ``SystemExit`` with status 2.
 
     Examples
     --------
-    >>> main(["demo"])
-    2
+    >>> main(["backup", "--home", "/nowhere", "copy"])
+    1
     """
-    command = _parser().parse_args(argv).command
-    sys.stderr.write(
-        f"presence {command}: not yet built; it will {COMMANDS[command]}.\n"
-    )
-    return NOT_BUILT
+    words = sys.argv[1:] if argv is None else list(argv)
+    named = next((word for word in words if not word.startswith("-")), "")
+    try:
+        args = _parser(named).parse_args(words)
+        status = args.run(args)
+        sys.stdout.flush()  # so that a closed pipe shows here, not at exit
+        return status
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (PresenceError, OSError) as error:
+        return _refuse(named, error)
+    except ImportError as error:
+        return _refuse(named, f"{error}: install what this command needs")
+    except KeyboardInterrupt:
+        _refuse(named, "interrupted")
+        return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _refuse(command: str, reason: object) -> int:
+    sentence = " ".join(str(reason).split())
+    sys.stderr.write(f"presence {command}: {sentence}\n")
+    return FAILED
+
+
+def _parser(named: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="presence",
-        description="Private presence.  The service is not yet built: "
-        "every command says so and exits with status 2.",
+        description="Friends learn that you are online, and nobody else does.",
+        epilog="Ask for the options of a command by: presence COMMAND --help",
     )
     parser.add_argument(
         "--version", action="version", version=f"presence {__version__}"
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, purpose in COMMANDS.items():
-        commands.add_parser(name, help=f"(not yet built) {purpose}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # Only the module of the command at hand is loaded: a client needs no web server.
+    if named in COMMANDS:
+        module = f"private_presence.commands.{COMMANDS[named].module}"
+        import_module(module).add_parser(commands)
+        return parser
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.purpose)
     return parser
 
 

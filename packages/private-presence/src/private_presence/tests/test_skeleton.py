@@ -1,4 +1,4 @@
-"""What the skeleton promises: it imports alone, and it claims nothing."""
+"""What the command promises before any of its modules is loaded."""
 
 import json
 import subprocess
@@ -24,13 +24,15 @@ def test_imports_nothing_but_the_standard_library():
     assert json.loads(out.stdout) == []
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
-def test_every_command_says_that_it_is_not_built(command, capsys):
-    assert cli.main([command]) == cli.NOT_BUILT
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(f"presence {command}: not yet built; ")
-    assert captured.err.count("\n") == 1
+def test_the_list_of_commands_loads_none_of_them():
+    code = "import sys; from private_presence import cli; "
+    code += "import atexit; atexit.register(lambda: print(sorted(sys.modules))); "
+    run = [sys.executable, "-c", code + "cli.main(['--help'])"]
+    out = subprocess.run(run, capture_output=True, text=True, check=True)
+    listing, _, loaded = out.stdout.rpartition("\n[")
+    assert all(f"\n    {name} " in listing for name in cli.COMMANDS)
+    assert "private_presence.client" not in loaded
+    assert "private_presence.commands" not in loaded
 
 
 def test_version(capsys):
