@@ -9,13 +9,11 @@ from typing import final
 import httpx
 
 from private_presence.client.transport import Answered, Link, Transport
-from private_presence.errors import ConfigError, PeerError
+from private_presence.errors import ConfigError, PeerError, PresenceError
 from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.directory import Directory, Party
 
 __all__ = ["HttpsTransport", "tls_context"]
-
-BROKEN = (httpx.HTTPError, httpx.StreamError, ssl.SSLError, OSError)
 
 
 def tls_context(anchor: bytes) -> ssl.SSLContext:
@@ -124,7 +122,9 @@ class _HttpsLink(Link):
                 data = await _read(response, limit)
             finally:
                 await response.aclose()
-        except BROKEN as error:
+        except PresenceError:
+            raise
+        except Exception as error:  # of five libraries, ValueError among them
             raise _away(error) from None
         return Answered(response.status_code, data, _date(response))
 
@@ -143,8 +143,7 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
 
 
 def _date(response: httpx.Response) -> float | None:
-    # Whole seconds, rounded down: half a second more is right on average.
     try:
-        return parsedate_to_datetime(response.headers["date"]).timestamp() + 0.5
+        return parsedate_to_datetime(response.headers["date"]).timestamp()
     except (KeyError, ValueError):
         return None

@@ -82,9 +82,10 @@ async def ask(
         If there is no such answer in time.
     """
     method, path = line.split(" ")
+    sent = setting.clock.now()
     async with _in_time(setting):
         answered = await link.exchange(method, path, body, limit)
-    _note_clock(setting, party, answered)
+    _note_clock(setting, party, answered, sent)
     if answered.status != OK:
         raise PeerError(
             f"expected status {OK}; got {answered.status}: it is asked again at its time"
@@ -92,9 +93,13 @@ async def ask(
     return answered.body
 
 
-def _note_clock(setting: Setting, party: int, answered: Answered) -> None:
+def _note_clock(setting: Setting, party: int, answered: Answered, sent: float) -> None:
+    # A date has whole seconds, and was written between request and answer: of the
+    # offsets that fit, the smallest is noted, so that no slow line is a wrong clock.
     if answered.date is not None:
-        setting.offsets[party] = answered.date - setting.clock.now()
+        least = answered.date - setting.clock.now()
+        most = answered.date + 1.0 - sent
+        setting.offsets[party] = min(max(0.0, least), most)
 
 
 def check_time(setting: Setting) -> None:

@@ -16,7 +16,7 @@ from private_presence.pir.table import TableId
 from private_presence.primitives.blinding import signing_key
 from private_presence.primitives.curve import encode_g2
 from private_presence.primitives.tests.seeded import SeededRandomness
-from private_presence.primitives.tokens import Role, token_key
+from private_presence.primitives.tokens import Role, issue, token_key
 from private_presence.protocol.ask import backend_of
 from private_presence.protocol.config import Config
 from private_presence.protocol.deployment import Deployment
@@ -31,7 +31,6 @@ from private_presence.protocol.manifest import (
     sign_manifest,
 )
 from private_presence.protocol.quota import (
-    Ledger,
     SpentSet,
     day_of_registration,
     days_of_lookup,
@@ -70,7 +69,7 @@ class Backroom:
         self.clock = clock
         self.rng = SeededRandomness("backroom")
         self.intakes, self.spent, self.tables, self.last = {}, {}, {}, {}
-        self.ledger, self.delivered = Ledger(self.config), {}
+        self.issued, self.delivered = set(), {}
         self.drop, self.silent = set(), set()
         self.issuer_root = bytes(32)
         self.skip = set()
@@ -191,11 +190,13 @@ class Registrar(Service):
         points = [body[i : i + 48] for i in range(36, len(body), 48)]
         if body in room.delivered:
             return Reply(200, room.delivered[body])
+        if (body[:32], role, day) in room.issued:
+            return Reply(409)
         try:
-            key = room.token_key(role, day)
-            signed = room.ledger.issue(body[:32].hex(), role, day, key, points)
+            signed = [issue(room.token_key(role, day), point) for point in points]
         except PresenceError:
-            return Reply(429)
+            return Reply(400)
+        room.issued.add((body[:32], role, day))
         room.delivered[body] = b"".join(signed)
         return Reply(200, room.delivered[body])
 

@@ -155,6 +155,8 @@ class Answering:
         try:
             return await asyncio.shield(self._asked[name])
         except (LayoutError, PeerError, StateError, StorageError) as error:
+            if live.key not in self._tables.live:  # retired meanwhile
+                return Reply(404)
             # The query is in order; this server is not.
             LOG.error("no answer from %s: %s", live.key.word, error)
             self._metrics.failure("answer")

@@ -8,8 +8,9 @@ import pytest
 from private_presence.errors import StorageError
 from private_presence.primitives.kdf import u32
 from private_presence.primitives.tests.seeded import SeededRandomness
+from private_presence.primitives.tokens import unblind
 from private_presence.protocol.epochs import Kind, start_of
-from private_presence.protocol.quota import daily_batch, finish_batch, quota, roles
+from private_presence.protocol.quota import daily_batch, quota, roles
 from private_presence.server.registrar.keys import token_key_of
 
 from .world import CONFIG, LT0, ROOT, World
@@ -38,7 +39,8 @@ def tell(storage, tmp_path, story):
 def finished(batch, reply, role, day=LT0):
     signed = [reply.body[i : i + 48] for i in range(0, len(reply.body), 48)]
     public = token_key_of(ROOT, CONFIG, role, day).public
-    return finish_batch(batch, signed, role, day, public)
+    pairs = zip(batch, signed, strict=True)
+    return [unblind(token, point, role, day, public) for token, point in pairs]
 
 
 def test_each_role_has_its_batch_and_only_one(storage, tmp_path):
