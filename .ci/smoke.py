@@ -18,6 +18,7 @@ def main():
     import_is_light()
     versions_agree()
     fits()
+    presence_says_what_it_lacks()
     print("smoke: good")
 
 
@@ -34,6 +35,14 @@ def versions_agree():
         assert Path(module.__file__).with_name("py.typed").exists()
     assert private_presence.__version__ in output(script("presence"), "--version")
     assert splinear.__version__ in output(script("splinear"), "--version")
+
+
+def presence_says_what_it_lacks():
+    run = subprocess.run(
+        [script("presence"), "demo"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1, run
+    assert "pip install 'private-presence[server]'" in run.stderr, run.stderr
 
 
 def fits():

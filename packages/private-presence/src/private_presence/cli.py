@@ -20,6 +20,18 @@ FAILED = 1
 INTERRUPTED = 130  # 128 and SIGINT, as shells say it
 
 
+# Library -> the extra that brings it.
+EXTRAS = {
+    "granian": "server",
+    "starlette": "server",
+    "sqlalchemy": "server",
+    "prometheus_client": "server",
+    "psycopg": "postgresql",
+    "keyring": "keyring",
+    "numba": "fast",
+}
+
+
 class Command(NamedTuple):
     """Where a command lives, and its line in the list of commands."""
 
@@ -83,11 +95,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (PresenceError, OSError) as error:
         return _refuse(named, error)
-    except ImportError as error:
-        return _refuse(named, f"{error}: install what this command needs")
+    except ModuleNotFoundError as error:
+        return _refuse(named, _missing(error))
     except KeyboardInterrupt:
         _refuse(named, "interrupted")
         return INTERRUPTED
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        raise error  # a part of this package or of what it always needs: not words
+    return (
+        f"expected the library {error.name}; it is not installed: "
+        f"pip install 'private-presence[{extra}]'"
+    )
 
 
 def _refuse(command: str, reason: object) -> int:

@@ -54,6 +54,9 @@ def _seconds(text: str) -> float:
 
 
 def _demo(args: Namespace) -> int:
+    # Before the first line, so that a missing library is the only one.
+    from private_presence.demo import story  # noqa: F401
+
     begin = time.monotonic()
 
     def tell(line: str) -> None:

@@ -48,3 +48,26 @@ def test_unknown_words_are_refused(words, capsys):
         cli.main(words)
     assert leaving.value.code == 2  # argparse's own status for a wrong command line
     assert "usage: presence" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("library", "extra"), [("granian.server", "server"), ("psycopg", "postgresql")]
+)
+def test_a_missing_library_is_named_with_what_brings_it(
+    library, extra, monkeypatch, capsys
+):
+    def load(name):
+        raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+
+    monkeypatch.setattr(cli, "import_module", load)
+    assert cli.main(["serve"]) == 1
+    assert f"pip install 'private-presence[{extra}]'" in capsys.readouterr().err
+
+
+def test_a_missing_part_of_the_package_is_a_fault_and_no_sentence(monkeypatch):
+    def load(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(cli, "import_module", load)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["serve"])

@@ -21,8 +21,6 @@ __all__ = ["Listener", "Running", "start"]
 # Hyper reads at least this much of a head before it looks at it.
 LEAST_BUFFER = 8192
 WINDOW = 256 * 1024  # bytes of an unread HTTP/2 body in memory, per connection
-# A query of a large table comes in one frame, and wakes the application once.
-FRAME = 64 * 1024
 LAST_SECONDS = 5.0  # for connections to end once the server has stopped
 
 
@@ -184,7 +182,6 @@ def _http2(limits: Limits) -> HTTP2Settings:
     return HTTP2Settings(
         max_headers_size=limits.header_bytes,
         max_concurrent_streams=limits.streams,
-        max_frame_size=FRAME,
         initial_stream_window_size=WINDOW,
         initial_connection_window_size=WINDOW,
         # No pings: an answered one would make an idle connection look busy.
