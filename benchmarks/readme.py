@@ -63,6 +63,20 @@ AREAS = {
         lambda row: row.get("at_least") or row.get("at_most"),
         ("task", "queries", "record", "ratio", "at_least", "at_most"),
     ),
+    "presence_load": (
+        lambda row: row.get("at_least") or row.get("at_most"),
+        (
+            "task",
+            "ratio",
+            "ratio_workers",
+            "over_single",
+            "seconds",
+            "at_least",
+            "at_most",
+            "p50_ms",
+            "p99_ms",
+        ),
+    ),
     "shallow_scale": (
         lambda row: True,
         ("what", "device", "rows", "neurons", "relative_to_products", "memory_in_X"),

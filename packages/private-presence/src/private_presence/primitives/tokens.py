@@ -278,9 +278,11 @@ def _mark_good(batch, parsed, indices, good, rng, *, bad: bool = False) -> bool:
 
 
 def _all_good(batch, parsed, indices, rng) -> bool:
+    publics = {id(batch[i].public): batch[i].public for i in indices}
+    names = {key: encode_g2(public) for key, public in publics.items()}
     by_key = defaultdict(list)
     for i in indices:
-        by_key[batch[i].role, batch[i].day, encode_g2(batch[i].public)].append(i)
+        by_key[batch[i].role, batch[i].day, names[id(batch[i].public)]].append(i)
     weights = {i: Scalar(int.from_bytes(rng.draw(16), "big")) for i in indices}
     total = sum_g1([parsed[i][0] for i in indices], [weights[i] for i in indices])
     pairs = [(total, G2_GENERATOR)]
