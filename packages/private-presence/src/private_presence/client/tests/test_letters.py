@@ -128,7 +128,7 @@ def test_an_invitation_fits_a_screen():
     "text", [text_of_request(DEP_ID, NONCE), text_of_invitation(INVITATION)]
 )
 def test_another_program_reads_the_picture(text):
-    reader = pytest.importorskip("zxingcpp")  # not a dependency: used where it is
+    reader = pytest.importorskip("zxingcpp")
     numpy = pytest.importorskip("numpy")
     modules = numpy.array(modules_of_png(png_of_text(text)), dtype=numpy.uint8)
     picture = numpy.kron(255 * (1 - modules), numpy.ones((4, 4), dtype=numpy.uint8))

@@ -270,6 +270,8 @@ def test_receipts_go_there_and_back(answer, kind, epoch, body_hash):
 )
 def test_configurations_go_there_and_back(friends, slots, circles, mode):
     config = deployment(
+        servers=deployment().servers[: 2 if mode == "dpf" else 3],
+        privacy=1,
         max_friends=friends,
         buckets=2 * friends + 4,
         slots=slots,
