@@ -170,7 +170,8 @@ class LookupServer(Service):
     def _peer_limit(self, word: str, key: TableKey) -> int | None:
         known = self._shelf.kept(key) is not None
         if not (known or self._desk.near(key)):
-            return None
+            # What comes first for every table is refused in words (F18).
+            return 0 if word == "commitment" else None
         row = 16 + value_size(self._config, key.kind)
         sizes = {
             "raw": SIGNATURE_SIZE + row * self._limits.records,
@@ -194,7 +195,7 @@ class LookupServer(Service):
                 number for kind, number in STATUSES if isinstance(error, kind)
             )
             peer = match.endpoint.path.startswith("/v1/peer/")
-            if status in (409, 503):
+            if status in (409, 503) or (peer and isinstance(error, EpochError)):
                 LOG.warning("%s: %s", match.endpoint.path, error)
             return Reply(status, str(error).encode() if peer else b"")
 
