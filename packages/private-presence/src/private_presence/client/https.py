@@ -1,6 +1,5 @@
 """The transport in earnest: TLS 1.3 and HTTP/2, each party under its own anchor."""
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
@@ -12,29 +11,9 @@ from private_presence.client.transport import Answered, Link, Transport
 from private_presence.errors import ConfigError, PeerError, PresenceError
 from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.directory import Directory, Party
+from private_presence.server.web.tls import client_context
 
-__all__ = ["HttpsTransport", "tls_context"]
-
-
-def tls_context(anchor: bytes) -> ssl.SSLContext:
-    """Trust one authority and nobody else, in TLS 1.3 only.
-
-    Parameters
-    ----------
-    anchor : bytes
-        Certificate (DER) of the operator's own authority.
-
-    Returns
-    -------
-    ssl.SSLContext
-        For clients; names are checked, sessions are not resumed.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.options |= ssl.OP_NO_TICKET
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    context.load_verify_locations(cadata=anchor)
-    return context
+__all__ = ["HttpsTransport"]
 
 
 @final
@@ -66,7 +45,7 @@ class HttpsTransport(Transport):
         target = self._directory.parties[party]
         # Contexts are not shared either: one might remember a session.
         sender = httpx.AsyncHTTPTransport(
-            verify=tls_context(target.anchor),
+            verify=client_context(target.anchor),
             http1=False,
             http2=True,
             trust_env=False,
@@ -85,7 +64,7 @@ class HttpsTransport(Transport):
                 "registrations by network address"
             )
         return httpx.Proxy(
-            f"https://{relay.address}", ssl_context=tls_context(relay.anchor)
+            f"https://{relay.address}", ssl_context=client_context(relay.anchor)
         )
 
 

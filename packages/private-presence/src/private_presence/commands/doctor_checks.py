@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from private_presence.client.https import tls_context
 from private_presence.client.transport import Answered, Transport
 from private_presence.errors import PresenceError
 from private_presence.protocol.deployment import (
@@ -23,6 +22,7 @@ from private_presence.protocol.manifest import (
     manifest_hash,
     verify_manifest,
 )
+from private_presence.server.web.tls import client_context
 
 __all__ = ["Finding", "check_manifests", "check_network", "check_times"]
 
@@ -159,7 +159,7 @@ async def _leaf_finding(name: str, party: Party, now: float) -> Finding:
     try:
         async with asyncio.timeout(SECONDS):
             _, writer = await asyncio.open_connection(
-                host, port, ssl=tls_context(party.anchor), server_hostname=host
+                host, port, ssl=client_context(party.anchor), server_hostname=host
             )
     except (OSError, TimeoutError) as error:
         return Finding(what, False, f"not seen ({type(error).__name__})")

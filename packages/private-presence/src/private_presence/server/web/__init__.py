@@ -1,5 +1,4 @@
 """HTTP and TLS around a `Service`: limits, listeners, certificates, the operator page.
 
-Needs the server libraries (starlette, granian, cryptography); nothing that a client
-imports comes from here.
+Needs the server libraries (starlette, granian), except `tls`, which clients use too.
 """
