@@ -4,7 +4,7 @@ import time
 
 from private_presence.client.summary import FriendLine, Summary
 
-__all__ = ["changes", "clock", "lines"]
+__all__ = ["changes", "clock", "lines", "own_line"]
 
 
 def clock(when: float) -> str:
@@ -27,6 +27,23 @@ def clock(when: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(when)) if when else "never"
 
 
+def own_line(summary: Summary) -> str:
+    """Say whether the person is seen.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    str
+    """
+    if not summary.visible:
+        return f"You are invisible: {summary.why}."
+    friends = "friend" if summary.readers == 1 else "friends"
+    return f"You are online; {summary.readers} {friends} can see it."
+
+
 def lines(summary: Summary) -> list[str]:
     """Write a summary.
 
@@ -39,13 +56,10 @@ def lines(summary: Summary) -> list[str]:
     list of str
         The person's own state, each friend, each alarm.
     """
-    own = f"You are online for {summary.readers}."
-    if not summary.visible:
-        own = f"You are invisible: {summary.why}."
     width = max((len(friend.name) for friend in summary.friends), default=0)
     friends = [_line(friend, width) for friend in summary.friends]
     alarms = [f"Alarm: {sentence}" for sentence in summary.alarms]
-    return [own, *(friends or ["You read nobody yet."]), *alarms]
+    return [own_line(summary), *(friends or ["You read nobody yet."]), *alarms]
 
 
 def _line(friend: FriendLine, width: int) -> str:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from private_presence.client.cover import cover_body
 from private_presence.client.device import Device, Parcel
 from private_presence.client.keeper import SavedDevice
-from private_presence.client.links import ask, linked, path_of
+from private_presence.client.links import ask, check_time, linked, path_of
 from private_presence.client.setting import Setting, with_alarm, with_outcome
 from private_presence.client.transport import REGISTRAR
 from private_presence.client.wallet import take
@@ -106,12 +106,15 @@ async def register(setting: Setting, kind: Kind, epoch: int, circle: int) -> Non
         If no answer came: the same bytes go out at the next time of the plan.
     VerificationError
         If the receipt is not the registrar's word about this body; an alarm is saved.
+
+    Raises `ClockError` if this clock is known to be wrong (F18); nothing is built then.
     """
     async with setting.keeper.edit() as edit:
         device = edit.device
         if parcel_of(device, kind, epoch, circle, withdraws=True):
             return
         if parcel_of(device, kind, epoch, circle) is None:
+            check_time(setting)  # a key for the wrong time would be used up
             device = _built(device, setting, kind, epoch, circle)
             if device is None:
                 return

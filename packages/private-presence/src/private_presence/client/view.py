@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from private_presence.client.lines import clock
+from private_presence.client.lines import clock, own_line
 from private_presence.client.summary import FriendLine, Summary
 
 __all__ = ["render"]
@@ -43,9 +43,8 @@ def render(summary: Summary, now: float) -> RenderableType:
 
 
 def _own(summary: Summary) -> Text:
-    if summary.visible:
-        return Text(f"You are online for {summary.readers}.", style="bold green")
-    return Text(f"You are invisible: {summary.why}.", style="bold yellow")
+    color = "green" if summary.visible else "yellow"
+    return Text(own_line(summary), style=f"bold {color}")
 
 
 def _cells(friend: FriendLine) -> tuple[Text, ...]:

@@ -96,7 +96,7 @@ async def play(folder):
 @pytest.mark.slow
 def test_one_person_sees_another_by_commands_alone(tmp_path):
     alice, bob, status, suspended = asyncio.run(play(tmp_path))
-    assert "You are online for 1." in alice
+    assert "You are online; 1 friend can see it." in alice
     assert "You read nobody yet." in alice
     assert "alice  online   looked up" in bob
     assert "at lunch" in bob

@@ -170,8 +170,7 @@ class LookupServer(Service):
     def _peer_limit(self, word: str, key: TableKey) -> int | None:
         known = self._shelf.kept(key) is not None
         if not (known or self._desk.near(key)):
-            # What comes first for every table is refused in words (F18).
-            return 0 if word == "commitment" else None
+            return self._far(word, key)
         row = 16 + value_size(self._config, key.kind)
         sizes = {
             "raw": SIGNATURE_SIZE + row * self._limits.records,
@@ -180,6 +179,16 @@ class LookupServer(Service):
             "publish": 2 * MAX_MANIFEST_SIZE,
         }
         return sizes.get(word, 0)
+
+    def _far(self, word: str, key: TableKey) -> int | None:
+        # Refused in words (F18): what has no body by its handler, the rest here.
+        if word == "commitment":
+            return 0
+        try:
+            self._desk.check_near(key)
+        except EpochError as error:
+            LOG.warning("/v1/peer/%s: %s", word, error)
+        return None
 
     async def handle(self, match: Match, body: bytes) -> Reply:
         """See `Service.handle`."""

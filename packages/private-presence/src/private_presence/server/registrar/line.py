@@ -36,6 +36,7 @@ class Line:
 
     def __init__(self, means: Means, kind: Kind) -> None:
         self._means, self._kind = means, kind
+        self._began = means.clock.now()
         self._floor = -1  # the last table that was given up
         self._sure = False  # that no newer table than ours is published
 
@@ -130,7 +131,8 @@ class Line:
         if layout is not None:
             numbers = (layout.seconds, layout.retries, layout.largest_bucket)
             means.metrics.published(kind, epoch, now - frozen_at, *numbers)
-        if now > start_of(means.config, kind, epoch):
+        # What was due before this process ran is no sign of anything being slow.
+        if now > start_of(means.config, kind, epoch) > self._began:
             means.metrics.late(kind)
 
     async def _give_up(self, epoch: int) -> None:

@@ -19,7 +19,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin-top: 1.8rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid #8884; }
 th:first-child, td:first-child { text-align: left; }
-td, code { font-variant-numeric: tabular-nums; }
+td, code { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .alarm { border-left: .4rem solid #c22; padding: .3rem .8rem; margin: .4rem 0; }
 .calm { border-left: .4rem solid #2a5; padding: .3rem .8rem; }
 """
