@@ -112,9 +112,12 @@ def check_time(setting: Setting) -> None:
     Raises `ClockError`.
     """
     now = setting.clock.now()
-    theirs = [now + offset for offset in setting.offsets.values()]
+    theirs = sorted(now + offset for offset in setting.offsets.values())
     if theirs:
-        check_clock(setting.config, now, theirs)
+        # Of an even number, whatever lies between the middle two is their median: while
+        # not everybody was heard, one wrong clock must not move it.
+        low, high = theirs[(len(theirs) - 1) // 2], theirs[len(theirs) // 2]
+        check_clock(setting.config, now, [min(max(now, low), high)])
 
 
 def path_of(what: str, kind: Kind, epoch: int) -> str:

@@ -1,0 +1,372 @@
+"""A deployment of real processes on loopback, for the tests of the whole system."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, final
+
+from private_presence.client.https import HttpsTransport
+from private_presence.commands.operator_ceremony import (
+    combine,
+    endorse,
+    make_operator,
+    propose,
+)
+from private_presence.demo.stage import HOST, free_ports
+from private_presence.errors import InputError, PeerError, PresenceError
+from private_presence.primitives.randomness import Randomness
+from private_presence.protocol.deployment import Deployment, decode_deployment
+from private_presence.server.storage import open_storage
+
+__all__ = ["Cluster"]
+
+PROGRAM = ("-m", "private_presence.cli", "serve")
+PR_SET_PDEATHSIG = 1
+START_SECONDS = 60.0  # a start takes two; a busy machine may need twenty
+STOP_SECONDS = 15.0
+LOG_TAIL = 600  # characters
+
+
+@dataclass(frozen=True)
+class _Place:
+    name: str
+    role: str
+    port: int
+    admin: int
+    peer: int  # 0 for all but lookup servers
+
+
+@final
+class Cluster:
+    """A registrar, lookup servers and a relay, each a process of ``presence serve``.
+
+    Used as a context manager it starts all of them and leaves none behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Empty; keys, settings, tables and logs go there.
+    constants : mapping
+        Fields of `Config` other than keys.
+    rng : Randomness
+    servers : int
+        Lookup servers: `pir0`, `pir1` and so on.
+    storage : str, optional
+        URL of the registrar's; SQLite in `folder` if not given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        constants: Mapping[str, Any],
+        rng: Randomness,
+        servers: int = 2,
+        storage: str | None = None,
+    ) -> None:
+        self.folder = folder
+        self.storage = storage or f"sqlite:///{folder / 'registrar' / 'storage'}"
+        self._places = {place.name: place for place in _places(servers)}
+        self.file = _founded(folder, list(self._places.values()), constants, rng)
+        self.deployment: Deployment = decode_deployment(self.file)
+        for place in self._places.values():
+            self._write_settings(place)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all servers, in the order in which they start."""
+        return tuple(self._places)
+
+    def admin(self, name: str) -> str:
+        """Address of a server's metrics and health.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
+        """
+        return f"http://{HOST}:{self._places[name].admin}"
+
+    def log(self, name: str) -> str:
+        """Read what a server said.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
+        """
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def enrol(self, credentials: Sequence[bytes]) -> None:
+        """Add accounts while the registrar is not running.
+
+        Parameters
+        ----------
+        credentials : sequence of bytes, 32 each
+        """
+        storage = open_storage(self.storage)
+        try:
+            for credential in credentials:
+                storage.add_account(sha256(credential).digest())
+        finally:
+            storage.close()
+
+    # -- processes
+
+    def start(
+        self,
+        name: str,
+        program: Sequence[str] = PROGRAM,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start a server; `wait` for it afterwards.
+
+        Parameters
+        ----------
+        name : str
+        program : sequence of str
+            Arguments of Python before the role: a test may wrap the server.
+        environ : mapping, optional
+            Variables beside those of this process.
+
+        Raises
+        ------
+        InputError
+            If it runs already.
+        """
+        if name in self._running:
+            raise InputError(f"expected a server that is not running; {name} is")
+        place = self._places[name]
+        settings = str(self.folder / f"{name}.toml")
+        command = [sys.executable, *program, place.role, "--settings", settings]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(  # ended by stop, kill or leaving
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environ or {})},
+                start_new_session=True,
+                # One system call, and no lock that a thread might hold.
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+
+    def kill(self, name: str) -> None:
+        """End a server as a failure of power would (signal 9).
+
+        Parameters
+        ----------
+        name : str
+        """
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self, name: str) -> int:
+        """Ask a server to end, and wait for it.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int
+            Its status.
+        """
+        process = self._running.pop(name)
+        process.terminate()
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def restart(self, name: str) -> None:
+        """Start a server that was killed or stopped, and wait until it serves.
+
+        Parameters
+        ----------
+        name : str
+        """
+        self.start(name)
+        self.wait(name)
+
+    def ended(self, name: str) -> int | None:
+        """Tell the status of a server that ended by itself.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int or None
+            None while it runs; once told, it may be started again.
+        """
+        status = self._running[name].poll()
+        if status is not None:
+            del self._running[name]
+        return status
+
+    def pid(self, name: str) -> int:
+        """Number of a server's process.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int
+        """
+        return self._running[name].pid
+
+    def wait(self, *names: str) -> None:
+        """Wait until servers answer.
+
+        Parameters
+        ----------
+        *names : str
+            All that run if none is given.
+
+        Raises
+        ------
+        PeerError
+            With the end of its log, if one does not within a minute.
+        """
+        for name in names or tuple(self._running):
+            end = time.monotonic() + START_SECONDS
+            while not asyncio.run(self._answers(name)):
+                over = time.monotonic() > end
+                if over or self._running[name].poll() is not None:
+                    tail = " ".join(self.log(name)[-LOG_TAIL:].split())
+                    raise PeerError(f"expected {name} to serve; it said: {tail}")
+                time.sleep(0.1)
+
+    async def _answers(self, name: str) -> bool:
+        place = self._places[name]
+        if place.role == "relay":
+            return await _is_open(place.port)
+        party = list(self._places).index(name)
+        link = HttpsTransport(self.deployment).connect(party, via_relay=False)
+        try:
+            async with asyncio.timeout(5.0), link as open_link:
+                limit = len(self.file)
+                path = "/v1/config"
+                answered = await open_link.exchange("GET", path, b"", limit)
+        except (PresenceError, TimeoutError):
+            return False
+        return answered.body == self.file
+
+    def __enter__(self) -> Self:
+        """Start all servers and wait for them.
+
+        Returns
+        -------
+        Cluster
+        """
+        try:
+            for name in self._places:
+                self.start(name)
+            self.wait()
+        except BaseException:
+            self._end_all()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        """End all servers.
+
+        Parameters
+        ----------
+        kind, error, where : object
+            Of an exception; it goes on.
+        """
+        self._end_all()
+
+    def _end_all(self) -> None:
+        for process in self._running.values():
+            process.terminate()
+        for name in list(self._running):
+            self.stop(name)
+
+    def _write_settings(self, place: _Place) -> None:
+        lines = [
+            'deployment = "deployment"',
+            f'keys = "{place.name}"',
+            f'listen = "{HOST}:{place.port}"',
+            f'admin = "{HOST}:{place.admin}"',
+            'log_level = "warning"',
+        ]
+        if place.role == "registrar":
+            lines.append(f'storage = "{self.storage}"')
+        if place.role == "pir":
+            lines.append(f'peer_listen = "{HOST}:{place.peer}"')
+            lines.append(f'folder = "{place.name}/tables"')
+            lines.append('kernel = "numpy"')  # nothing to compile first
+        text = "\n".join(lines) + "\n"
+        (self.folder / f"{place.name}.toml").write_text(text, encoding="utf-8")
+
+
+def _places(servers: int) -> list[_Place]:
+    ports = iter(free_ports(3 * (servers + 2)))
+    names = ["registrar", *(f"pir{i}" for i in range(servers)), "relay"]
+    roles = ["registrar", *["pir"] * servers, "relay"]
+    places = []
+    for name, role in zip(names, roles, strict=True):
+        port, admin, peer = next(ports), next(ports), next(ports)
+        places.append(_Place(name, role, port, admin, peer if role == "pir" else 0))
+    return places
+
+
+def _founded(
+    folder: Path, places: list[_Place], constants: Mapping[str, Any], rng: Randomness
+) -> bytes:
+    now, introductions = time.time(), []
+    for place in places:
+        listen = f"{HOST}:{place.port}"
+        peer = f"{HOST}:{place.peer}" if place.peer else ""
+        own = folder / place.name
+        introductions.append(make_operator(own, place.role, listen, peer, now, rng))
+    proposal = propose(introductions, constants)
+    signers = [place.name for place in places if place.role != "relay"]
+    file = combine(
+        proposal, [endorse(folder / name, proposal, rng) for name in signers]
+    )
+    (folder / "deployment").write_bytes(file)
+    return file
+
+
+async def _is_open(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _end_with_parent() -> None:
+    # In the child: the kernel ends it with the test, even if that is killed.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
