@@ -15,7 +15,11 @@ from private_presence.primitives.blinding import (
 from private_presence.primitives.randomness import Randomness
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
-from private_presence.protocol.messages import encode_registration, registration_of
+from private_presence.protocol.messages import (
+    encode_registration,
+    registration_of,
+    value_size,
+)
 
 __all__ = ["cover_body"]
 
@@ -36,7 +40,7 @@ def cover_body(config: Config, kind: Kind, epoch: int, rng: Randomness) -> bytes
     bytes
         As long as a real one.
     """
-    size = config.lt_value_size if kind is Kind.LT else config.st_value_size
+    size = value_size(config, kind)
     key = signing_key(bytes(rng.draw(64)))
     ct = bytes(rng.draw(size - SIGNATURE_SIZE))
     message = record_message(kind, config.dep_id, epoch, ct)

@@ -15,16 +15,15 @@ from private_presence.client.wallet import (
     put,
 )
 from private_presence.errors import EncodingError, StateError, VerificationError
-from private_presence.primitives.curve import (
-    G1_SIZE,
-    decode_g1,
-    decode_g2,
-    encode_g1,
-    invert,
-)
+from private_presence.primitives.curve import G1_SIZE, decode_g2
 from private_presence.primitives.kdf import u32
 from private_presence.primitives.randomness import Randomness
-from private_presence.primitives.tokens import BlindedToken, Redeemed, check_tokens
+from private_presence.primitives.tokens import (
+    BlindedToken,
+    Redeemed,
+    check_tokens,
+    remove_blinding,
+)
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.quota import daily_batch, roles
@@ -51,13 +50,18 @@ def blinded(config: Config, wanted: Order) -> list[BlindedToken]:
 
 
 def unblinded(
-    config: Config, wanted: Order, signed: bytes, public: bytes, rng: Randomness
+    batch: list[BlindedToken],
+    wanted: Order,
+    signed: bytes,
+    public: bytes,
+    rng: Randomness,
 ) -> list[bytes]:
     """Unblind a delivery and check every token in it.
 
     Parameters
     ----------
-    config : Config
+    batch : list of BlindedToken
+        Of the order.
     wanted : Order
     signed : bytes
         48 for each token.
@@ -76,16 +80,13 @@ def unblinded(
     VerificationError
         If one does not fit: a key of one's own would be a mark.
     """
-    batch, key = blinded(config, wanted), decode_g2(public)
+    key = decode_g2(public)
     points = [signed[i : i + G1_SIZE] for i in range(0, len(signed), G1_SIZE)]
     if len(points) != len(batch) or len(signed) % G1_SIZE:
         raise EncodingError(
             f"expected {len(batch)} signed tokens; got {len(signed)} bytes: refuse them"
         )
-    tokens = [
-        bytes(b.t) + encode_g1(decode_g1(point) * invert(b.r))
-        for b, point in zip(batch, points, strict=True)
-    ]
+    tokens = [remove_blinding(*pair) for pair in zip(batch, points, strict=True)]
     redeemed = [Redeemed(t, wanted.role, wanted.day, key) for t in tokens]
     if not all(check_tokens(redeemed, rng)):
         raise VerificationError(
@@ -115,14 +116,15 @@ async def fetch_tokens(setting: Setting, role: int, day: int) -> None:
     if ordered is None:
         return
     device, wanted, keys = ordered
-    points = b"".join(token.message for token in blinded(setting.config, wanted))
+    batch = blinded(setting.config, wanted)
+    points = b"".join(token.message for token in batch)
     body = bytes(device.account) + u32(day) + points
     async with linked(setting, REGISTRAR, account=True) as link:
         line = f"POST /v1/tokens/{role}"
         signed = await ask(setting, link, REGISTRAR, line, body, len(points))
     public = keys.keys[roles(setting.config).index(role)]
     try:
-        tokens = unblinded(setting.config, wanted, signed, public, setting.rng)
+        tokens = unblinded(batch, wanted, signed, public, setting.rng)
     except (VerificationError, EncodingError) as error:
         await _alarm(setting, wanted, str(error))
         raise VerificationError(str(error)) from None

@@ -22,6 +22,7 @@ from private_presence.protocol.manifest import (
     manifest_hash,
     verify_manifest,
 )
+from private_presence.protocol.messages import value_size
 
 __all__ = ["accuse", "agreed", "get_manifest", "remember", "seen_at", "skipped"]
 
@@ -116,7 +117,7 @@ def agreed(
 def _check_layout(config: Config, kind: Kind, manifest: Manifest) -> None:
     # The servers that rebuilt the table signed both; this finds out a pair that does
     # not belong together before anything is asked by it.
-    size = config.lt_value_size if kind is Kind.LT else config.st_value_size
+    size = value_size(config, kind)
     inner = backend_of(config).value_size(manifest.layout)
     fits = inner == manifest.value_size == size
     if config.mode != "download":

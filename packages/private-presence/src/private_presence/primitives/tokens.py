@@ -45,6 +45,7 @@ __all__ = [
     "check_token",
     "check_tokens",
     "issue",
+    "remove_blinding",
     "token_key",
     "unblind",
 ]
@@ -162,6 +163,23 @@ def issue(key: TokenKey, message: bytes) -> bytes:
     return encode_g1(decode_g1(message) * key.secret)
 
 
+def remove_blinding(token: BlindedToken, signed: bytes) -> bytes:
+    """Turn an issuer's answer into a token that is still to be checked.
+
+    Parameters
+    ----------
+    token : BlindedToken
+    signed : bytes, 48
+
+    Returns
+    -------
+    bytes
+        80: t, then the signature.
+    """
+    T = decode_g1(signed) * invert(token.r)
+    return bytes(token.t) + encode_g1(T)
+
+
 def unblind(
     token: BlindedToken, signed: bytes, role: int, day: int, public: G2Point
 ) -> bytes:
@@ -183,8 +201,7 @@ def unblind(
 
     Raises `VerificationError` if the issuer signed something else.
     """
-    T = decode_g1(signed) * invert(token.r)
-    result = bytes(token.t) + encode_g1(T)
+    result = remove_blinding(token, signed)
     check_token(result, role, day, public)
     return result
 

@@ -28,6 +28,7 @@ __all__ = [
     "make_withdrawal",
     "registration_of",
     "split_post",
+    "value_size",
     "verify_withdrawal",
 ]
 
@@ -73,6 +74,26 @@ def body_size(config: Config, kind: Kind) -> int:
     int
     """
     return config.lt_size if kind is Kind.LT else config.st_size
+
+
+def value_size(config: Config, kind: Kind) -> int:
+    """Return the bytes of a value.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> value_size(Config(bytes(32), (bytes(32),) * 2, bytes(32)), Kind.ST)
+    128
+    """
+    return config.lt_value_size if kind is Kind.LT else config.st_value_size
 
 
 def split_post(config: Config, post: bytes) -> tuple[bytes, bytes]:

@@ -25,6 +25,7 @@ from private_presence.primitives.randomness import Randomness
 from private_presence.primitives.secret import Secret
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
+from private_presence.protocol.messages import value_size
 
 __all__ = ["Place", "Status", "is_signed", "place", "sign_value", "signed_ct"]
 
@@ -124,7 +125,7 @@ def signed_ct(
     VerificationError
         If it was not made by the owner of this place for this epoch.
     """
-    size = config.lt_value_size if kind is Kind.LT else config.st_value_size
+    size = value_size(config, kind)
     if len(value) != size:
         raise VerificationError(
             f"a value has {size} bytes; got {len(value)}: refuse it"

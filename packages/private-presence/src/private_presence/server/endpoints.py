@@ -17,7 +17,7 @@ from private_presence.protocol.config import Config
 from private_presence.protocol.deployment import MAX_DEPLOYMENT_SIZE
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
-from private_presence.protocol.messages import body_size
+from private_presence.protocol.messages import body_size, value_size
 from private_presence.protocol.quota import quota
 from private_presence.protocol.receipt import RECEIPT_SIZE
 
@@ -116,9 +116,7 @@ def _fixed(layout: str, size: int, *, exact: bool = True) -> Body:
 
 
 def _raw(facts: Facts) -> int:
-    config = facts.config
-    lt = facts.kind is Kind.LT
-    return facts.records * (16 + (config.lt_value_size if lt else config.st_value_size))
+    return facts.records * (16 + value_size(facts.config, facts.kind))
 
 
 def _batch(facts: Facts) -> int:

@@ -17,7 +17,7 @@ from private_presence.server.lookup.shelf import Shelf, TableKey
 from private_presence.server.metrics import Metrics
 from private_presence.server.peers import Peers
 
-__all__ = ["Desk", "value_size"]
+__all__ = ["Desk"]
 
 LOG = logging.getLogger(__name__)
 
@@ -124,23 +124,3 @@ class Desk:
         self.metrics.mismatch()
         LOG.error("%s: two statements about its %s; a proof is kept", key.word, what)
         self.shelf.testify(key, what, proof)
-
-
-def value_size(config: Config, kind: Kind) -> int:
-    """Return the bytes of a value.
-
-    Parameters
-    ----------
-    config : Config
-    kind : Kind
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> value_size(Config(bytes(32), (bytes(32),) * 2, bytes(32)), Kind.ST)
-    128
-    """
-    return config.lt_value_size if kind is Kind.LT else config.st_value_size

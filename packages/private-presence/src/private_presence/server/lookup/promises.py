@@ -27,7 +27,8 @@ from private_presence.protocol.lookup_server import (
     verify_commitment,
     verify_raw,
 )
-from private_presence.server.lookup.desk import Desk, value_size
+from private_presence.protocol.messages import value_size
+from private_presence.server.lookup.desk import Desk
 from private_presence.server.lookup.kept import Kept, fresh
 from private_presence.server.lookup.shelf import TableKey
 

@@ -23,8 +23,9 @@ from private_presence.protocol.manifest import (
     manifest_hash,
     verify_manifest,
 )
+from private_presence.protocol.messages import value_size
 from private_presence.protocol.quota import roles
-from private_presence.server.lookup.desk import Desk, value_size
+from private_presence.server.lookup.desk import Desk
 from private_presence.server.lookup.kept import Kept
 from private_presence.server.lookup.shelf import TableKey
 from private_presence.server.lookup.tables import Tables

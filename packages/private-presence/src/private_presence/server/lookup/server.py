@@ -29,12 +29,13 @@ from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.epochs import Kind, epoch_at, start_of
 from private_presence.protocol.files import Files
 from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
+from private_presence.protocol.messages import value_size
 from private_presence.protocol.quota import days_of_lookup
 from private_presence.server.clock import Clock
 from private_presence.server.endpoints import Match
 from private_presence.server.lookup._worker import Duty
 from private_presence.server.lookup.answering import HEAD_SIZE, Answering
-from private_presence.server.lookup.desk import Desk, value_size
+from private_presence.server.lookup.desk import Desk
 from private_presence.server.lookup.limits import Limits
 from private_presence.server.lookup.memory import SharedFolder
 from private_presence.server.lookup.promises import Promises

@@ -29,6 +29,7 @@ from private_presence.protocol.manifest import (
     sign_manifest,
     verify_manifest,
 )
+from private_presence.protocol.messages import value_size
 from private_presence.protocol.signed import encode_signed
 from private_presence.server.registrar.keys import public_keys
 from private_presence.server.registrar.means import Means, ask_all
@@ -220,7 +221,7 @@ def _manifest(
         kind=int(kind),
         epoch=state.epoch,
         count=state.count,
-        value_size=config.lt_value_size if kind is Kind.LT else config.st_value_size,
+        value_size=value_size(config, kind),
         raw_hash=state.raw_hash,
         previous=previous,
         commitments=tuple(data[:32] for data in state.commitments),

@@ -16,6 +16,7 @@ from private_presence.primitives.tokens import G2_GENERATOR, TokenKey, issue
 from private_presence.protocol.ask import backend_of
 from private_presence.protocol.config import decode_config
 from private_presence.protocol.epochs import Kind
+from private_presence.protocol.messages import value_size
 
 __all__ = ["Layout", "lay_out", "sign_points"]
 
@@ -60,7 +61,7 @@ def lay_out(
     """
     start = time.perf_counter()
     config = decode_config(encoded_config)
-    size = config.lt_value_size if kind is Kind.LT else config.st_value_size
+    size = value_size(config, kind)
     records = Records.from_bytes(raw.read_bytes(), value_size=size)
     table = backend_of(config).encode(
         records, TableId(config.dep_id, kind, epoch), salt
