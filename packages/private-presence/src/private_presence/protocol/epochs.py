@@ -11,6 +11,7 @@ __all__ = [
     "check_clock",
     "check_window",
     "epoch_at",
+    "epoch_seconds",
     "first_st",
     "lt_of_st",
     "median_skew",
@@ -29,6 +30,28 @@ class Kind(IntEnum):
 def _length(config: Config, kind: Kind) -> int:
     # Milliseconds.
     return config.lt_ms if kind is Kind.LT else config.st_ms
+
+
+def epoch_seconds(config: Config, kind: Kind) -> float:
+    """Length of an epoch.
+
+    Parameters
+    ----------
+    config : Config
+    kind : Kind
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> epoch_seconds(config, Kind.ST)
+    300.0
+    """
+    return _length(config, kind) / 1000
 
 
 def epoch_at(config: Config, kind: Kind, now: float) -> int:

@@ -1,6 +1,7 @@
 """Answers of lookup servers, signed: what an audit batch shows to a third party (F14)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from private_presence.errors import AnswerError
@@ -45,7 +46,7 @@ class Asked:
     manifest_hash: bytes
     query: bytes
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 of manifest hash and query."""
         check_length(self.manifest_hash, HASH_SIZE, "a manifest's hash")

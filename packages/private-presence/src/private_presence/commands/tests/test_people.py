@@ -297,7 +297,6 @@ def test_a_backup_leaves_tokens_behind(person, tmp_path):
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_explains_itself(command, capsys):
-    pytest.importorskip(f"private_presence.commands.{cli.COMMANDS[command].module}")
     with pytest.raises(SystemExit) as leaving:
         cli.main([command, "--help"])
     assert leaving.value.code == 0

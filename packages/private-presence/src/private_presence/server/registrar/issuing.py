@@ -7,8 +7,7 @@ from private_presence.errors import EncodingError, StorageError
 from private_presence.primitives.curve import G1_SIZE, encode_scalar
 from private_presence.primitives.secret import Secret
 from private_presence.protocol.config import Config
-from private_presence.protocol.epochs import Kind, epoch_at
-from private_presence.protocol.quota import quota, roles
+from private_presence.protocol.quota import days_of_lookup, quota, roles
 from private_presence.server.endpoints import ACCOUNT_SIZE, DAY_SIZE
 from private_presence.server.metrics import Metrics
 from private_presence.server.registrar.keys import RegistrarKeys, token_key_of
@@ -105,9 +104,8 @@ class Issuing:
 
     def _days(self, now: float) -> range:
         # Those whose keys are published: of the manifest of now, and of the one before.
-        skew = self._config.skew_ms / 1000
-        first = epoch_at(self._config, Kind.LT, max(now - skew, 0.0))
-        return range(first, epoch_at(self._config, Kind.LT, now + skew) + 2)
+        days = days_of_lookup(self._config, now)
+        return range(days.start, days.stop + 1)
 
     async def _sign(
         self, role: int, day: int, account: bytes, points: bytes

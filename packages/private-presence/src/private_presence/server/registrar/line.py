@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import final
 
 from private_presence.errors import EpochError, PresenceError, StorageError
-from private_presence.protocol.epochs import Kind, start_of, window
+from private_presence.protocol.epochs import Kind, epoch_seconds, start_of, window
 from private_presence.server.registrar import steps
 from private_presence.server.registrar.history import (
     adopt,
@@ -14,7 +14,7 @@ from private_presence.server.registrar.history import (
     outdated,
     recall,
 )
-from private_presence.server.registrar.means import Means, epoch_seconds, expiry, log
+from private_presence.server.registrar.means import Means, expiry, log
 from private_presence.server.registrar.work import Layout
 from private_presence.server.storage import TableState
 

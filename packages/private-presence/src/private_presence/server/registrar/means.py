@@ -9,7 +9,7 @@ from typing import TypeVar
 from private_presence.errors import EpochError, PeerError, PresenceError
 from private_presence.primitives.randomness import Randomness
 from private_presence.protocol.config import Config
-from private_presence.protocol.epochs import Kind, window
+from private_presence.protocol.epochs import Kind, epoch_seconds, window
 from private_presence.server.clock import Clock
 from private_presence.server.metrics import Metrics
 from private_presence.server.peers import Peers
@@ -17,7 +17,7 @@ from private_presence.server.registrar.keys import RegistrarKeys
 from private_presence.server.registrar.workers import Workers
 from private_presence.server.storage import Storage, TableState
 
-__all__ = ["Means", "ask_all", "epoch_seconds", "expiry", "insist"]
+__all__ = ["Means", "ask_all", "expiry", "insist"]
 
 log = logging.getLogger("private_presence.registrar")
 T = TypeVar("T")
@@ -60,28 +60,6 @@ class Means:
     close: Callable[[Kind, int], Awaitable[None]]
     published: Callable[[TableState], None]
     frozen_at: dict[tuple[int, int], float] = field(default_factory=dict)
-
-
-def epoch_seconds(config: Config, kind: Kind) -> float:
-    """Length of an epoch.
-
-    Parameters
-    ----------
-    config : Config
-    kind : Kind
-
-    Returns
-    -------
-    float
-        Seconds.
-
-    Examples
-    --------
-    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
-    >>> epoch_seconds(config, Kind.ST)
-    300.0
-    """
-    return (config.lt_ms if kind is Kind.LT else config.st_ms) / 1000
 
 
 def expiry(config: Config, kind: Kind, epoch: int) -> float:
