@@ -90,6 +90,29 @@ class Desk:
                 f"{key.epoch}: compare the clocks"
             )
 
+    def check_in_time(self, key: TableKey) -> None:
+        """Refuse the first promise for a short table that is of no use any more.
+
+        R asks while the epoch before lasts, and gives a short table up before its own
+        ends: if it is over by this clock, one of the two clocks is wrong.
+
+        Parameters
+        ----------
+        key : TableKey
+
+        Raises
+        ------
+        EpochError
+            If it is not `near`, or short and over.
+        """
+        self.check_near(key)
+        now = epoch_at(self.config, key.kind, self.clock.now())
+        if key.kind is Kind.ST and key.epoch < now:
+            raise EpochError(
+                f"expected a short epoch that is not over, from {now} on by this "
+                f"server's clock; got {key.epoch}: compare the clocks"
+            )
+
     def kept(self, key: TableKey) -> Kept:
         """Return what was promised for a table.
 

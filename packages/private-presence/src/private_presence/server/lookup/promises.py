@@ -137,7 +137,7 @@ class Promises:
     async def _promised(self, key: TableKey) -> Kept:
         if (kept := self._desk.shelf.kept(key)) is not None:
             return kept
-        self._desk.check_near(key)
+        self._desk.check_in_time(key)
         async with self._desk.locks[key.kind]:
             if self._desk.shelf.kept(key) is None:
                 own = (self._desk.index, self._desk.key)

@@ -9,7 +9,7 @@ import pytest
 from private_presence.errors import InputError, PeerError, ReplayError, StateError
 from private_presence.protocol import lookup_server as ls
 from private_presence.protocol import manifest as mf
-from private_presence.protocol.epochs import Kind, start_of
+from private_presence.protocol.epochs import Kind, epoch_at, start_of
 from private_presence.protocol.tests.world import REGISTRAR, SERVERS
 from private_presence.server.lookup.shelf import TableKey
 
@@ -235,8 +235,20 @@ def test_f18_no_promise_two_epochs_from_the_own_clock(tmp_path, offset):
         far = TableKey(Kind.ST, ST.epoch - 1 + offset)
         with pytest.raises(PeerError, match="404"):
             await bed.peers.commitment(0, *far)
-        for near in (-1, 0, 1):
+        for near in (0, 1):
             await bed.peers.commitment(0, Kind.ST, ST.epoch - 1 + near)
+
+    running(tmp_path, test)
+
+
+def test_a_long_table_is_promised_late_and_a_short_one_that_is_over_is_not(tmp_path):
+    async def test(bed):
+        await bed.clock.advance(bed.config.lt_ms / 1000)
+        short = epoch_at(bed.config, Kind.ST, bed.clock.now()) - 1
+        long = epoch_at(bed.config, Kind.LT, bed.clock.now()) - 1
+        await bed.peers.commitment(0, Kind.LT, long)
+        with pytest.raises(PeerError, match="404"):
+            await bed.peers.commitment(0, Kind.ST, short)
 
     running(tmp_path, test)
 
