@@ -112,7 +112,7 @@ def pace(mode):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=450)
 @pytest.mark.parametrize("mode", MODES)
 def test_two_hundred_people_over_tls_and_a_relay(tmp_path, mode, capsys):
     rng = SystemRandomness()

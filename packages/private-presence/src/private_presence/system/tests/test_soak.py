@@ -106,7 +106,7 @@ async def hour(folder):
     return kept, seen
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=320)
 def test_an_hour_leaves_memory_files_and_handles_where_they_are(tmp_path, capsys):
     begin = time.perf_counter()
     kept, seen = asyncio.run(hour(tmp_path))
