@@ -1,23 +1,19 @@
 """Quotas: how many tokens an account gets a day, and that each is used once (F12)."""
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from private_presence.errors import InputError, SpentError
-from private_presence.primitives.curve import G2Point
 from private_presence.primitives.randomness import Randomness
 from private_presence.primitives.secret import equal
 from private_presence.primitives.tokens import (
     BlindedToken,
     Role,
     blind,
-    check_token,
 )
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at, lt_of_st
 
 __all__ = [
-    "SpentSet",
     "SpentTokens",
     "daily_batch",
     "day_of_registration",
@@ -171,44 +167,6 @@ class SpentTokens(Protocol):
     def __setitem__(self, t: bytes, body_hash: bytes, /) -> None:
         """Note what a token paid for; on disk when this returns."""
         ...
-
-
-@dataclass
-class SpentSet:
-    """Tokens of one key that were redeemed, over all epochs until it expires (F12).
-
-    Parameters
-    ----------
-    role : int
-    day : int
-    public : G2Point
-    spent : SpentTokens
-        Token to the hash of the body that it paid for.  The same pair may come again:
-        it is a resend after an answer was lost, or after a crash before the value was
-        stored.
-    """
-
-    role: int
-    day: int
-    public: G2Point
-    spent: SpentTokens = field(default_factory=dict, repr=False)
-
-    def spend(self, token: bytes, body_hash: bytes) -> None:
-        """Check a token and mark it as used for a body.
-
-        Parameters
-        ----------
-        token : bytes, 80
-        body_hash : bytes, 32
-
-        Raises
-        ------
-        SpentError
-            If it was used for another body, in whichever epoch.
-        """
-        mark_spent(
-            self.spent, check_token(token, self.role, self.day, self.public), body_hash
-        )
 
 
 def mark_spent(spent: SpentTokens, t: bytes, body_hash: bytes) -> None:

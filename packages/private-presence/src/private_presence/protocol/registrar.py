@@ -16,14 +16,11 @@ from private_presence.errors import (
     StateError,
 )
 from private_presence.primitives.blinding import (
-    SigningKey,
     record_message,
     tag_of,
     verify,
 )
-from private_presence.primitives.randomness import Randomness
 from private_presence.primitives.secret import equal
-from private_presence.primitives.tokens import TOKEN_SIZE
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, check_window
 from private_presence.protocol.machine import INTAKE, advance
@@ -34,9 +31,9 @@ from private_presence.protocol.messages import (
     split_post,
     verify_withdrawal,
 )
-from private_presence.protocol.receipt import Answer, encode_receipt, make_receipt
+from private_presence.protocol.receipt import Answer
 
-__all__ = ["TOMBSTONE", "Examined", "Intake", "Values", "answer_post", "refusal"]
+__all__ = ["TOMBSTONE", "Examined", "Intake", "Values", "refusal"]
 
 TOMBSTONE = b""
 
@@ -81,7 +78,7 @@ class Intake:
     epoch : int
     spend : callable
         Takes a token and the hash of a body, checks it, and raises if it paid for
-        another one; `quota.SpentSet.spend`.
+        another one: see `quota.mark_spent`.
     phase : str
         A state of `machine.INTAKE`.
     values : Values
@@ -223,34 +220,6 @@ def _window_open(config: Config, kind: Kind, epoch: int, now: float) -> bool:
     except EpochError:
         return False
     return True
-
-
-def answer_post(
-    intake: Intake, post: bytes, now: float, key: SigningKey, rng: Randomness
-) -> bytes:
-    """Take a post and answer with a receipt, whatever came.
-
-    Parameters
-    ----------
-    intake : Intake
-    post : bytes
-    now : float
-    key : SigningKey
-        R's.
-    rng : Randomness
-
-    Returns
-    -------
-    bytes
-        Always 103 of them.
-    """
-    try:
-        answer = intake.accept(post, now)
-    except PresenceError as error:
-        answer = refusal(error)
-    body_hash = sha256(post[:-TOKEN_SIZE]).digest()
-    about = (intake.kind, intake.epoch, body_hash)
-    return encode_receipt(make_receipt(intake.config, key, answer, about, rng))
 
 
 def refusal(error: PresenceError) -> Answer:

@@ -6,9 +6,8 @@ Nothing here takes a friend, a result or an alarm as argument; that is the prope
 from private_presence.errors import InputError
 from private_presence.primitives.randomness import Randomness, below
 from private_presence.protocol.config import Config
-from private_presence.protocol.epochs import Kind, window
 
-__all__ = ["AUDIT_ONE_IN", "is_audit", "lt_lookups", "send_time"]
+__all__ = ["AUDIT_ONE_IN", "is_audit", "lt_lookups"]
 
 AUDIT_ONE_IN = 32
 
@@ -48,24 +47,6 @@ def lt_lookups(config: Config, now_epoch: int, last_complete: int) -> list[int]:
         )
     first = now_epoch - max(min(gap, config.retain) - 1, 1)
     return list(range(max(first, 0), now_epoch + 1))
-
-
-def send_time(config: Config, kind: Kind, epoch: int, rng: Randomness) -> float:
-    """A uniformly random millisecond in the window of a registration.
-
-    Parameters
-    ----------
-    config : Config
-    kind : Kind
-    epoch : int
-    rng : Randomness
-
-    Returns
-    -------
-    float
-    """
-    opens, closes = window(config, kind, epoch)
-    return opens + below(rng, round((closes - opens) * 1000)) / 1000
 
 
 def is_audit(rng: Randomness) -> bool:

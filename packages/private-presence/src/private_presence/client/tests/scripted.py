@@ -31,13 +31,13 @@ from private_presence.protocol.manifest import (
     sign_manifest,
 )
 from private_presence.protocol.quota import (
-    SpentSet,
     day_of_registration,
     days_of_lookup,
     roles,
 )
-from private_presence.protocol.registrar import Intake, answer_post
+from private_presence.protocol.registrar import Intake
 from private_presence.protocol.signed import encode_signed
+from private_presence.protocol.tests.in_memory_registrar import SpentSet, answer_post
 from private_presence.server.service import Reply, Service
 from private_presence.server.signed_answer import Asked, seal_answer
 

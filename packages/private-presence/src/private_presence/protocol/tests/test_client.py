@@ -115,14 +115,6 @@ def test_f14_audits_come_once_in_32_lookups(rng):
     assert abs(hits - n / 32) < 4 * (n / 32 * 31 / 32) ** 0.5
 
 
-def test_registrations_are_spread_over_the_window(rng):
-    config = deployment()
-    times = [schedule.send_time(config, Kind.LT, START, rng) for _ in range(200)]
-    opens, closes = 1200 * (START - 1), 1200 * START - 100
-    assert all(opens <= time < closes for time in times)
-    assert max(times) - min(times) > 0.9 * (closes - opens)
-
-
 def test_f17_every_client_registers_the_same_number_of_circles(rng):
     config = deployment(circles=3)
     client = cl.new_client(config, NOW, rng)

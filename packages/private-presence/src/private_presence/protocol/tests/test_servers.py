@@ -35,15 +35,15 @@ from private_presence.protocol.config import (
 from private_presence.protocol.epochs import Kind, start_of, window
 from private_presence.protocol.publish_lt import settle_lt
 from private_presence.protocol.quota import (
-    SpentSet,
     daily_batch,
     quota,
 )
-from private_presence.protocol.registrar import Intake, answer_post
+from private_presence.protocol.registrar import Intake
 from private_presence.protocol.signed import encode_signed
 from private_presence.protocol.withdraw_lt import withdraw_lt
 
 from .group import START, Group
+from .in_memory_registrar import SpentSet, answer_post
 from .world import REGISTRAR, SERVERS, TOKEN, deployment
 
 DAY = 20_000
