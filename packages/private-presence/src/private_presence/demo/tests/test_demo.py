@@ -47,7 +47,7 @@ def check_all_gone(servers, seconds=15.0):
     assert len(gone) == len(servers)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=60)
 def test_the_demo_runs_to_its_end(demo, tmp_path):
     begin = time.monotonic()
     until(demo, "go online")

@@ -47,7 +47,6 @@ def test_every_record_decodes_from_each_of_its_buckets(n, size):
     np.testing.assert_array_equal(decoded(table, manifest, tags), expected)
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_records_decode_and_absent_tags_do_not_verify():
     # A value stands for a signed one: it begins with the hash of its owner's tag.
     records = make_records(100_000, 128)

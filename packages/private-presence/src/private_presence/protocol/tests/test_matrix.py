@@ -20,7 +20,7 @@ def test_a_small_matrix_agrees_with_the_model(lookup):
     assert matrix.checked[Status.MALFORMED] == matrix.checked[Status.UNREADABLE] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=105)
 @each_lookup
 def test_fifty_users_forty_epochs(lookup):
     matrix = Matrix(2026, 50, LOOKUPS[lookup])

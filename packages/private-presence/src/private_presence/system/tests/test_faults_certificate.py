@@ -48,7 +48,7 @@ class Impostor:
         writer.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_a_wrong_certificate_is_told_nothing(tmp_path):
     cluster = cluster_of(tmp_path)
     party = server_party(1)

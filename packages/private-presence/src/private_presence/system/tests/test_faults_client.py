@@ -10,7 +10,7 @@ from private_presence.protocol.epochs import Kind
 LEAST = 40  # saves, in fact more
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 @pytest.mark.parametrize("before", [True, False])
 def test_killed_at_every_save_of_a_day_and_a_half(before):
     n, killed = 0, True

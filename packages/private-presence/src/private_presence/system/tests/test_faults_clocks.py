@@ -27,10 +27,7 @@ def shift(**offsets):
 
 @pytest.mark.parametrize(
     "offsets",
-    [
-        {"party2": ST / 2},
-        pytest.param({"party1": ST / 4, "party2": -ST / 4}, marks=pytest.mark.slow),
-    ],
+    [{"party2": ST / 2}, {"party1": ST / 4, "party2": -ST / 4}],
     ids=str,
 )
 def test_servers_half_an_epoch_apart_go_on(tmp_path, offsets):
@@ -49,7 +46,6 @@ def test_servers_half_an_epoch_apart_go_on(tmp_path, offsets):
     story(tmp_path, steps, shift(**offsets, alice=skew, bob=-skew))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [-2, 2, 3])
 def test_a_server_two_epochs_apart_refuses_in_words(tmp_path, caplog, epochs):
     """It promises nothing, and no epoch is published without it; then it is set."""
@@ -71,7 +67,6 @@ def test_a_server_two_epochs_apart_refuses_in_words(tmp_path, caplog, epochs):
     story(tmp_path, steps)
 
 
-@pytest.mark.slow
 def test_a_server_two_epochs_ahead_shows_nothing_wrong(tmp_path):
     """It retires what is not over yet: nobody is seen, and nobody wrongly."""
 

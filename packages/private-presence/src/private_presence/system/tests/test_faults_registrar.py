@@ -80,7 +80,6 @@ def test_presence_that_was_acknowledged_and_dropped_is_proved(tmp_path):
     story(tmp_path, steps)
 
 
-@pytest.mark.slow
 def test_keys_that_were_acknowledged_and_dropped_are_proved_and_come_again(tmp_path):
     """The people find it out themselves; two days later they see each other."""
 
@@ -170,12 +169,7 @@ def lies_of(folder):
     }
 
 
-SLOW = [
-    pytest.param(n, marks=pytest.mark.slow) for n in ("records", "manifest", "history")
-]
-
-
-@pytest.mark.parametrize("name", ["salt", *SLOW])
+@pytest.mark.parametrize("name", ["salt", "records", "manifest", "history"])
 def test_two_tongues_publish_nothing_and_are_healed(tmp_path, name):
     """The epoch has no table; the next one that is honest has, and all are seen."""
     folder = tmp_path / "town"
@@ -203,7 +197,6 @@ def test_two_tongues_publish_nothing_and_are_healed(tmp_path, name):
     story(folder, steps, prepare)
 
 
-@pytest.mark.slow
 def test_a_token_key_of_ones_own_is_refused_and_the_day_healed(tmp_path):
     """Tokens that only one person could have are not taken; honest ones are, later."""
 

@@ -81,7 +81,7 @@ class Drawer:
         store.save(replace(lived, client=client))
 
 
-@pytest.mark.parametrize("away", [AWAY, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("away", [AWAY, 2])
 def test_a_restored_manager_is_quiet_and_told_to_rekey(
     tmp_path, monkeypatch, capsys, away
 ):

@@ -9,7 +9,7 @@ import pytest
 from .dying import PROGRAM
 from .living import Town, cluster_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=40)
 
 
 def lived(cluster, trouble):

@@ -12,7 +12,7 @@ from private_presence.server.storage.tests.conftest import new_database
 
 from .living import Town, cluster_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=50)
 SIZE = 24  # megabytes
 
 

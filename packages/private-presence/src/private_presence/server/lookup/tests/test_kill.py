@@ -69,7 +69,7 @@ def test_a_server_that_was_killed_goes_on(tmp_path, when):
     goes_on(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 def test_a_server_that_was_killed_at_any_write_goes_on(tmp_path):
     when, outcome = 0, KILLED
     while outcome == KILLED:

@@ -19,7 +19,7 @@ POINTS += ["after raw pushed", "after handed over", "tokens spent", "values stor
 AFTER = [f"after {point}" for point in SAVED]  # the next step has not begun
 # The first table is that of genesis, the third one has records.
 CASES = [(point, 3) for point in POINTS] + [("before built", 1), ("after frozen", 3)]
-SLOW = [pytest.param(point, 1, marks=pytest.mark.slow) for point in AFTER]
+CASES += [(point, 1) for point in AFTER]
 
 
 def told(url, folder):
@@ -54,7 +54,7 @@ def check(world, folder, undisturbed):
         assert value[37 + 64 :] + value[37 : 37 + 64] in raw
 
 
-@pytest.mark.parametrize(("point", "times"), [*CASES, *SLOW])
+@pytest.mark.parametrize(("point", "times"), CASES)
 def test_a_registrar_killed_at_any_point_goes_on_with_the_same_bytes(
     tmp_path, undisturbed, point, times
 ):

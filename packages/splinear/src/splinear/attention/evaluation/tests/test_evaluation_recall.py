@@ -132,7 +132,7 @@ def test_an_arm_names_its_settings():
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_tier_1_recall_at_equal_bytes():
     """Section 5.4 of the specification, the margins in points; one seed, 768 queries."""
     torch.set_num_threads(2)
