@@ -184,6 +184,12 @@ def encode_config(config: Config) -> bytes:
     -------
     bytes
         Deterministic CBOR, a map from field number to value.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> sha256(encode_config(config)).digest()[:16] == config.dep_id
+    True
     """
     values = [getattr(config, f.name) for f in fields(config)]
     listed = [list(v) if isinstance(v, tuple) else v for v in values]
@@ -205,6 +211,15 @@ def decode_config(data: bytes) -> Config:
     ------
     EncodingError
         If a field is missing, unknown or of another type.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> decode_config(encode_config(config)) == config
+    True
+    >>> decode_config(cbor.encode({0: VERSION}))
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: a configuration has other fields than ...
     """
     raw = cbor.decode(data, MAX_CONFIG_SIZE)
     names = fields(Config)
@@ -251,6 +266,15 @@ def sign_config(config: Config, key: SigningKey, rng: Randomness) -> bytes:
     -------
     bytes
         64.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> len(sign_config(config, key, SystemRandomness()))
+    64
     """
     return sign(key, label_bytes("config") + encode_config(config), rng)
 
@@ -274,6 +298,17 @@ def decode_signed_config(data: bytes) -> Config:
     ------
     EncodingError
         If the file is not canonical.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> all_three = [sign_config(config, key, SystemRandomness())] * 3
+    >>> decode_signed_config(encode_signed(encode_config(config), all_three)) == config
+    True
     """
     raw = cbor.decode(data, 2 * MAX_CONFIG_SIZE)
     if not (isinstance(raw, list) and raw and isinstance(raw[0], bytes)):

@@ -30,7 +30,15 @@ MAX_DEPLOYMENT_SIZE = 2 * (MAX_CONFIG_SIZE + MAX_DIRECTORY_SIZE) + 64
 
 @dataclass(frozen=True)
 class Deployment:
-    """A configuration and a directory whose signatures were all checked."""
+    """A configuration and a directory whose signatures were all checked.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> deployment.directory.dep_id == deployment.config.dep_id
+    True
+    """
 
     config: Config
     directory: Directory
@@ -46,6 +54,13 @@ def encode_deployment(signed_config: bytes, signed_directory: bytes) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    A list of three: the version, and the two signed parts.
+
+    >>> encode_deployment(b"c", b"d").hex(" ")
+    '83 01 41 63 41 64'
     """
     return cbor.encode([VERSION, signed_config, signed_directory])
 
@@ -67,6 +82,18 @@ def decode_deployment(data: bytes) -> Deployment:
     ------
     EncodingError
         If it has another form.
+
+    Examples
+    --------
+    A configuration that nobody signed:
+
+    >>> from private_presence.protocol.config import encode_config
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> unsigned = encode_signed(encode_config(config), [])
+    >>> decode_deployment(encode_deployment(unsigned, b""))
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: signatures of R and of all servers ...
     """
     raw = cbor.decode(data, MAX_DEPLOYMENT_SIZE)
     match raw:
@@ -94,6 +121,14 @@ def newer(pinned: Deployment, offered: Deployment) -> Deployment:
     ------
     ForeignStateError
         If the offered one is another deployment.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> old = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> new = Deployment(config, Directory(config.dep_id, 2, ()))
+    >>> newer(old, new) is new, newer(new, old) is new
+    (True, True)
     """
     if not equal(pinned.config.dep_id, offered.config.dep_id):
         raise ForeignStateError(

@@ -53,6 +53,14 @@ class Party:
     ------
     EncodingError
         If an address or the certificate has no such form.
+
+    Examples
+    --------
+    >>> Party("a.example:8443", "a.example:8444", b"certificate")
+    Party(address='a.example:8443', peer='a.example:8444')
+    >>> Party("a.example", "", b"certificate")
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: expected an address of the form host:port, ...
     """
 
     address: str
@@ -83,6 +91,13 @@ class Directory:
         R, then every lookup server in the configuration's order.
     relay : Party or None
         Run by neither; registrations go through it by default (F11).
+
+    Examples
+    --------
+    >>> party = Party("a.example:8443", "", b"certificate")
+    >>> directory = Directory(bytes(16), 1, (party,) * 3)
+    >>> len(directory.parties), directory.relay
+    (3, None)
     """
 
     dep_id: bytes
@@ -138,6 +153,13 @@ def encode_directory(directory: Directory) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> party = Party("a.example:8443", "", b"certificate")
+    >>> directory = Directory(bytes(16), 1, (party,) * 3, relay=party)
+    >>> decode_directory(encode_directory(directory)) == directory
+    True
     """
     return encode_record(directory)
 
@@ -153,6 +175,12 @@ def decode_directory(data: bytes) -> Directory:
     -------
     Directory
         Not yet verified.
+
+    Examples
+    --------
+    >>> decode_directory(encode_directory(Directory(bytes(16), 1, (), version=2)))
+    Traceback (most recent call last):
+    private_presence.errors.VersionError: ...
     """
     directory = decode_record(Directory, data, MAX_DIRECTORY_SIZE)
     check_version(directory.version, VERSION, "a directory")
@@ -172,6 +200,17 @@ def sign_directory(encoded: bytes, key: SigningKey, rng: Randomness) -> bytes:
     -------
     bytes
         64.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> key = signing_key(bytes(range(64)))
+    >>> signature = sign_directory(b"encoded", key, SystemRandomness())
+    >>> data = encode_signed(b"encoded", [signature])
+    >>> open_signed(data, "directory", [key.public], MAX_DIRECTORY_SIZE)
+    b'encoded'
     """
     return sign(key, label_bytes("directory") + encoded, rng)
 
@@ -193,6 +232,16 @@ def decode_signed_directory(data: bytes, config: Config) -> Directory:
     ------
     VerificationError
         If it is of another deployment, or has not one entry for each party.
+
+    Examples
+    --------
+    What nobody signed is not looked at:
+
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> decode_signed_directory(encode_signed(b"encoded", []), config)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: signatures of R and of all servers ...
     """
     keys: Sequence[bytes] = [config.registrar, *config.servers]
     encoded = open_signed(data, "directory", keys, 2 * MAX_DIRECTORY_SIZE)

@@ -21,7 +21,15 @@ __all__ = [
 
 
 class Kind(IntEnum):
-    """Long-term records carry keys, short-term ones presence."""
+    """Long-term records carry keys, short-term ones presence.
+
+    Examples
+    --------
+    The number is the first byte of a registration:
+
+    >>> Kind(1).name, Kind(2).name
+    ('LT', 'ST')
+    """
 
     LT = 1
     ST = 2
@@ -99,6 +107,14 @@ def start_of(config: Config, kind: Kind, epoch: int) -> float:
     -------
     float
         Seconds since 1970.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> start_of(config, Kind.ST, 287)
+    86100.0
+    >>> epoch_at(config, Kind.ST, 86_100.0)
+    287
     """
     return epoch * _length(config, kind) / 1000
 
@@ -116,6 +132,14 @@ def window(config: Config, kind: Kind, epoch: int) -> tuple[float, float]:
     -------
     opens, closes : float
         The first second, and the first second that is too late.
+
+    Examples
+    --------
+    From the start of the epoch before to half a minute before its own:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> window(config, Kind.ST, 2)
+    (300.0, 570.0)
     """
     length = _length(config, kind)
     close = config.lt_close_ms if kind is Kind.LT else config.st_close_ms
@@ -136,13 +160,25 @@ def check_window(config: Config, kind: Kind, epoch: int, now: float) -> None:
     ------
     EpochError
         If the window is not open.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> check_window(config, Kind.ST, 2, 569.9)
+    >>> check_window(config, Kind.ST, 2, 570.0)
+    Traceback (most recent call last):
+    private_presence.errors.EpochError: ST epoch 2 takes registrations from 300.0 to
+    570.0; it is 570: register for epoch 3 from 600.0 on
     """
     opens, closes = window(config, kind, epoch)
     if not opens <= now < closes:
         wanted = epoch_at(config, kind, now) + 1
+        if now >= window(config, kind, wanted)[1]:
+            wanted += 1  # nothing is open until the next epoch begins
         raise EpochError(
             f"{kind.name} epoch {epoch} takes registrations from {opens} to {closes}; "
-            f"it is {now:.0f}: register for epoch {wanted}"
+            f"it is {now:.0f}: register for epoch {wanted} from "
+            f"{start_of(config, kind, wanted - 1)} on"
         )
 
 
@@ -157,6 +193,11 @@ def first_st(config: Config, lt_epoch: int) -> int:
     Returns
     -------
     int
+
+    Examples
+    --------
+    >>> first_st(Config(bytes(32), (bytes(32),) * 2, bytes(32)), 100)
+    28800
     """
     return lt_epoch * config.st_per_lt
 
@@ -172,6 +213,12 @@ def lt_of_st(config: Config, t: int) -> int:
     Returns
     -------
     int
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> lt_of_st(config, 28_799), lt_of_st(config, 28_800)
+    (99, 100)
     """
     return t // config.st_per_lt
 
@@ -220,6 +267,14 @@ def check_clock(config: Config, now: float, theirs: Sequence[float]) -> None:
     ------
     ClockError
         If the skew is larger than the deployment allows.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> check_clock(config, 100.0, [99.0, 100.0, 5000.0])
+    >>> check_clock(config, 107.0, [99.0, 100.0, 5000.0])
+    Traceback (most recent call last):
+    private_presence.errors.ClockError: this clock may differ by 5 s from the servers'; ...
     """
     skew = median_skew(now, theirs)
     if abs(skew) * 1000 > config.skew_ms:

@@ -7,7 +7,17 @@ __all__ = ["Files", "replace_file"]
 
 
 class Files:
-    """The things that the store asks of a file system; tests break each."""
+    """The things that the store asks of a file system; tests break each.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "state"
+    ...     Files().close(Files().create(path))
+    ...     print(oct(path.stat().st_mode & 0o777))
+    0o600
+    """
 
     def create(self, path: Path) -> int:
         """Open an empty file that only its owner can read.
@@ -121,6 +131,16 @@ def replace_file(files: Files, path: Path, data: bytes, *, wipe: bool = True) ->
         On disk under this name when this returns.
     wipe : bool
         False if the old bytes are no secret.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "state"
+    ...     replace_file(Files(), path, b"old")
+    ...     replace_file(Files(), path, b"new")
+    ...     print(path.read_bytes(), os.listdir(folder))
+    b'new' ['state']
     """
     fresh = path.with_name(path.name + ".new")
     handle = files.create(fresh)

@@ -58,6 +58,14 @@ class Promise:
         Empty until the part is opened, then of the only raw file it will serve.
     manifest_hash : bytes
         Empty until a manifest is signed, then of the only one.
+
+    Examples
+    --------
+    The commitment goes out; the part is not even printed:
+
+    >>> state = Promise(Kind.ST, 7, Secret(bytes(32)))
+    >>> state.commitment == sha256(bytes(32)).digest(), "part" in repr(state)
+    (True, False)
     """
 
     kind: Kind
@@ -74,7 +82,14 @@ class Promise:
 
 @dataclass(frozen=True)
 class Opening:
-    """A part with the server's signature over it and the raw file's hash."""
+    """A part with the server's signature over it and the raw file's hash.
+
+    Examples
+    --------
+    >>> opening = Opening(b"p" * 32, b"r" * 32, b"s" * 64)
+    >>> decode_opening(encode_opening(opening)) == opening
+    True
+    """
 
     part: bytes
     raw_hash: bytes
@@ -93,6 +108,13 @@ def promise(kind: Kind, epoch: int, rng: Randomness) -> Promise:
     Returns
     -------
     Promise
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> state = promise(Kind.ST, 7, SystemRandomness())
+    >>> len(state.part), state.raw_hash
+    (32, b'')
     """
     return Promise(kind, epoch, Secret(rng.draw(32)))
 
@@ -119,6 +141,17 @@ def sign_commitment(
     -------
     bytes
         96: ``SHA-256(part) | signature``.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> state = promise(Kind.ST, 7, SystemRandomness())
+    >>> data = sign_commitment(state, config, key, SystemRandomness())
+    >>> len(data), data[:32] == state.commitment
+    (96, True)
     """
     about = (config, state.kind, state.epoch, state.commitment)
     return state.commitment + sign(key, _message("commitment", *about), rng)
@@ -142,6 +175,17 @@ def verify_commitment(
     -------
     bytes
         The commitment, 32.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> state = promise(Kind.ST, 7, SystemRandomness())
+    >>> data = sign_commitment(state, config, key, SystemRandomness())
+    >>> verify_commitment(data, config, Kind.ST, 7, server=1) == state.commitment
+    True
     """
     check_length(data, 32 + SIGNATURE_SIZE, "a signed commitment")
     commitment, signature = data[:32], data[32:]
@@ -174,6 +218,15 @@ def sign_raw(
     -------
     bytes
         64.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> len(sign_raw(config, Kind.ST, 7, bytes(32), key, SystemRandomness()))
+    64
     """
     return sign(key, _message("raw", config, kind, epoch, raw_hash), rng)
 
@@ -190,6 +243,18 @@ def verify_raw(
     epoch : int
     raw_hash : bytes, 32
     signature : bytes, 64
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> signature = sign_raw(config, Kind.ST, 7, bytes(32), key, SystemRandomness())
+    >>> verify_raw(config, Kind.ST, 7, bytes(32), signature)
+    >>> verify_raw(config, Kind.ST, 7, b"r" * 32, signature)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     message = _message("raw", config, kind, epoch, raw_hash)
     verify(config.registrar, message, signature)
@@ -206,6 +271,11 @@ def encode_opening(opening: Opening) -> bytes:
     -------
     bytes
         128: part, raw hash, signature.
+
+    Examples
+    --------
+    >>> encode_opening(Opening(b"p", b"r", b"s"))
+    b'prs'
     """
     return opening.part + opening.raw_hash + opening.signature
 
@@ -221,6 +291,11 @@ def decode_opening(data: bytes) -> Opening:
     -------
     Opening
         Not yet verified.
+
+    Examples
+    --------
+    >>> decode_opening(b"p" * 32 + b"r" * 32 + b"s" * 64).raw_hash == b"r" * 32
+    True
     """
     check_length(data, 64 + SIGNATURE_SIZE, "an opening")
     return Opening(data[:32], data[32:64], data[64:])
@@ -249,6 +324,17 @@ def open_part(
     ------
     ReplayError
         If it was opened for another raw file: R would choose among salts.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> state, _ = open_part(promise(Kind.ST, 7, rng), config, b"r" * 32, key, rng)
+    >>> open_part(state, config, b"s" * 32, key, rng)
+    Traceback (most recent call last):
+    private_presence.errors.ReplayError: this part of the salt was opened for ...
     """
     if state.raw_hash and not equal(state.raw_hash, raw_hash):
         raise ReplayError("this part of the salt was opened for another raw file")
@@ -272,6 +358,18 @@ def verify_opening(
     epoch : int
     server : int
         Index in the configuration.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> _, opening = open_part(promise(Kind.ST, 7, rng), config, bytes(32), key, rng)
+    >>> verify_opening(opening, config, Kind.ST, 7, server=1)
+    >>> verify_opening(opening, config, Kind.ST, 8, server=1)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     message = _message("opening", config, kind, epoch, opening.part + opening.raw_hash)
     verify(config.servers[server], message, opening.signature)

@@ -62,6 +62,13 @@ class Manifest:
         LT only: public keys of the next day, one per role.
     layout : bytes
         What the layout of the table needs to be read.
+
+    Examples
+    --------
+    >>> about = (bytes(16), Kind.ST, 7, 0, 128, bytes(32), bytes(32))
+    >>> manifest = Manifest(*about, (), (), bytes(32), (), b"layout")
+    >>> manifest.count, manifest.value_size
+    (0, 128)
     """
 
     dep_id: bytes
@@ -101,6 +108,15 @@ def mix_salt(
     -------
     bytes
         32: uniform if one server drew its part at random.
+
+    Examples
+    --------
+    One server's other part gives another salt:
+
+    >>> one = mix_salt(bytes(16), Kind.ST, 7, bytes(32), (b"a" * 32, b"b" * 32))
+    >>> other = mix_salt(bytes(16), Kind.ST, 7, bytes(32), (b"a" * 32, b"c" * 32))
+    >>> len(one), one == other
+    (32, False)
     """
     return digest("salt", dep_id, bytes([kind]), u32(epoch), raw_hash, *openings)
 
@@ -115,6 +131,13 @@ def encode_manifest(manifest: Manifest) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> about = (bytes(16), Kind.ST, 7, 0, 128, bytes(32), bytes(32))
+    >>> manifest = Manifest(*about, (), (), bytes(32), (), b"layout")
+    >>> decode_manifest(encode_manifest(manifest)) == manifest
+    True
     """
     return encode_record(manifest)
 
@@ -130,6 +153,11 @@ def manifest_hash(encoded: bytes) -> bytes:
     -------
     bytes
         32.
+
+    Examples
+    --------
+    >>> len(manifest_hash(b"one")), manifest_hash(b"one") == manifest_hash(b"other")
+    (32, False)
     """
     return digest("manifest-hash", sha256(encoded).digest())
 
@@ -150,6 +178,15 @@ def decode_manifest(data: bytes) -> Manifest:
     ------
     EncodingError
         If a field is out of range.
+
+    Examples
+    --------
+    A hash of 31 bytes:
+
+    >>> about = (bytes(16), Kind.ST, 7, 0, 128, bytes(31), bytes(32))
+    >>> decode_manifest(encode_manifest(Manifest(*about, (), (), bytes(32), (), b"")))
+    Traceback (most recent call last):
+    private_presence.errors.LengthError: ...
     """
     m = decode_record(Manifest, data, MAX_MANIFEST_SIZE)
     check_version(m.version, VERSION, "a manifest")
@@ -178,6 +215,17 @@ def sign_manifest(encoded: bytes, key: SigningKey, rng: Randomness) -> bytes:
     -------
     bytes
         64.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> key = signing_key(bytes(range(64)))
+    >>> signature = sign_manifest(b"encoded", key, SystemRandomness())
+    >>> data = encode_signed(b"encoded", [signature])
+    >>> open_signed(data, "manifest", [key.public], MAX_MANIFEST_SIZE)
+    b'encoded'
     """
     return sign(key, label_bytes("manifest") + encoded, rng)
 
@@ -208,6 +256,16 @@ def verify_manifest(
         If it is of another epoch or kind.
 
     Raises `VerificationError` too, if a signature, the salt or the chain is wrong.
+
+    Examples
+    --------
+    What nobody signed is not looked at:
+
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> verify_manifest(encode_signed(b"encoded", []), config, Kind.ST, 7, None)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: signatures of R and of all servers ...
     """
     keys = [config.registrar, *config.servers]
     encoded = open_signed(data, "manifest", keys, 2 * MAX_MANIFEST_SIZE)
@@ -231,6 +289,19 @@ def check_contents(manifest: Manifest, config: Config, previous: bytes | None) -
     ------
     VerificationError
         If one of them is wrong.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> parts = (b"a" * 32, b"b" * 32)
+    >>> table = (config.dep_id, Kind.ST, 7)
+    >>> hashes = tuple(sha256(part).digest() for part in parts)
+    >>> about = (*table, 0, 128, bytes(32), bytes(32), hashes, parts)
+    >>> salt = mix_salt(*table, bytes(32), parts)
+    >>> check_contents(Manifest(*about, salt, (), b""), config, None)
+    >>> check_contents(Manifest(*about, bytes(32), (), b""), config, None)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: the salt was not mixed from all ...
     """
     m = manifest
     if not equal(m.dep_id, config.dep_id) or len(m.openings) != len(config.servers):

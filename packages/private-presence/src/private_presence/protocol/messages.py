@@ -37,7 +37,13 @@ WITHDRAW = 0x80
 
 @dataclass(frozen=True)
 class Registration:
-    """A record on its way: ``kind | epoch | P_b | signature | ct``."""
+    """A record on its way: ``kind | epoch | P_b | signature | ct``.
+
+    Examples
+    --------
+    >>> Registration(Kind.ST, 7, bytes(32), b"signature", b"sealed ").value
+    b'sealed signature'
+    """
 
     kind: Kind
     epoch: int
@@ -53,7 +59,15 @@ class Registration:
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A record taken back before the freeze (F21), as long as a registration."""
+    """A record taken back before the freeze (F21), as long as a registration.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> message = Withdrawal(Kind.ST, 7, bytes(32), bytes(64))
+    >>> len(encode_withdrawal(config, message)) == body_size(config, Kind.ST)
+    True
+    """
 
     kind: Kind
     epoch: int
@@ -72,6 +86,12 @@ def body_size(config: Config, kind: Kind) -> int:
     Returns
     -------
     int
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> body_size(config, Kind.LT), body_size(config, Kind.ST)
+    (613, 165)
     """
     return config.lt_size if kind is Kind.LT else config.st_size
 
@@ -108,6 +128,13 @@ def split_post(config: Config, post: bytes) -> tuple[bytes, bytes]:
     Returns
     -------
     body, token : bytes
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> body, token = split_post(config, bytes([Kind.ST]) + bytes(244))
+    >>> len(body), len(token)
+    (165, 80)
     """
     size = body_size(config, _kind(post[:1]))
     check_length(post, size + TOKEN_SIZE, "a registration with its token")
@@ -137,6 +164,13 @@ def registration_of(
     Returns
     -------
     Registration
+
+    Examples
+    --------
+    >>> value = b"c" * 64 + b"s" * 64
+    >>> message = registration_of(Kind.ST, 7, bytes(32), value)
+    >>> message.ct == b"c" * 64, message.value == value
+    (True, True)
     """
     ct, signature = value[:-SIGNATURE_SIZE], value[-SIGNATURE_SIZE:]
     return Registration(kind, epoch, public, signature, ct)
@@ -153,6 +187,16 @@ def encode_registration(message: Registration) -> bytes:
     -------
     bytes
         613 for LT with two slots, 165 for ST.
+
+    Examples
+    --------
+    Kind and epoch come first:
+
+    >>> body = encode_registration(
+    ...     Registration(Kind.ST, 7, bytes(32), bytes(64), bytes(64))
+    ... )
+    >>> len(body), body[:5].hex(" ")
+    (165, '02 00 00 00 07')
     """
     head = bytes([message.kind]) + u32(message.epoch) + message.public
     return head + message.signature + message.ct
@@ -169,6 +213,15 @@ def encode_withdrawal(config: Config, message: Withdrawal) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    Kind, with its highest bit set, and epoch come first:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> body = encode_withdrawal(config, Withdrawal(Kind.ST, 7, bytes(32), bytes(64)))
+    >>> len(body), body[:5].hex(" ")
+    (165, '82 00 00 00 07')
     """
     head = bytes([message.kind | WITHDRAW]) + u32(message.epoch) + message.public
     return (head + message.signature).ljust(body_size(config, message.kind), b"\0")
@@ -186,6 +239,13 @@ def decode_body(config: Config, body: bytes) -> Registration | Withdrawal:
     -------
     Registration or Withdrawal
         Well-formed; its signature is not yet checked.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> message = Withdrawal(Kind.ST, 7, bytes(32), bytes(64))
+    >>> decode_body(config, encode_withdrawal(config, message)) == message
+    True
     """
     kind = _kind(body[:1])
     size = body_size(config, kind)
@@ -221,6 +281,16 @@ def make_withdrawal(
     Returns
     -------
     Withdrawal
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> message = make_withdrawal(config, Kind.ST, 7, key, SystemRandomness())
+    >>> message.public == key.public, len(message.signature)
+    (True, 64)
     """
     signature = sign(blinded, _withdrawal_message(config, kind, epoch), rng)
     return Withdrawal(kind, epoch, blinded.public, signature)
@@ -233,6 +303,18 @@ def verify_withdrawal(config: Config, message: Withdrawal) -> None:
     ----------
     config : Config
     message : Withdrawal
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> message = make_withdrawal(config, Kind.ST, 7, key, SystemRandomness())
+    >>> verify_withdrawal(config, message)
+    >>> verify_withdrawal(config, Withdrawal(Kind.ST, 8, key.public, message.signature))
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     signed = _withdrawal_message(config, message.kind, message.epoch)
     verify(message.public, signed, message.signature)

@@ -39,6 +39,13 @@ class LtPayload:
         The key P_st of short-term records.
     aux : bytes, at most 54
         The user's own.
+
+    Examples
+    --------
+    What a user adds is not printed:
+
+    >>> "mine" in repr(LtPayload(False, 7, bytes(32), b"mine"))
+    False
     """
 
     new_generation: bool
@@ -49,7 +56,15 @@ class LtPayload:
 
 @dataclass(frozen=True)
 class StPayload:
-    """Presence, now: a status from 0 to 255 and at most 45 bytes."""
+    """Presence, now: a status from 0 to 255 and at most 45 bytes.
+
+    Examples
+    --------
+    What a user adds is not printed:
+
+    >>> StPayload(2, b"hello")
+    StPayload(status=2)
+    """
 
     status: int
     aux: bytes = field(default=b"", repr=False)
@@ -75,6 +90,14 @@ def encode_lt_payload(payload: LtPayload, slots: int) -> bytes:
     -------
     bytes
         96.
+
+    Examples
+    --------
+    Version, flag, mask of two slots, a zero, and the number:
+
+    >>> data = encode_lt_payload(LtPayload(True, 7, bytes(32)), 2)
+    >>> len(data), data[:8].hex(" ")
+    (96, '01 01 03 00 00 00 00 07')
     """
     _check_aux(payload.aux, LT_AUX)
     new = payload.new_generation
@@ -102,6 +125,16 @@ def decode_lt_payload(data: bytes, slots: int) -> LtPayload:
     EncodingError
         If a flag is unknown, the mask is neither none nor all, a length is out of
         range, or padding is not zero.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> payload = LtPayload(True, 7, signing_key(bytes(range(64))).public)
+    >>> decode_lt_payload(encode_lt_payload(payload, 2), 2) == payload
+    True
+    >>> decode_lt_payload(encode_lt_payload(payload, 2), 3)
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: flags or mask of an LT payload are not of ...
     """
     reader = ByteReader(
         check_length(data, LT_PAYLOAD, "an LT payload"), "an LT payload"
@@ -165,6 +198,15 @@ def decode_st_payload(data: bytes) -> StPayload:
     ------
     EncodingError
         If the length is out of range or padding is not zero.
+
+    Examples
+    --------
+    >>> data = encode_st_payload(StPayload(2, b"hello"))
+    >>> decode_st_payload(data) == StPayload(2, b"hello")
+    True
+    >>> decode_st_payload(data[:-1] + b"!")
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: ...
     """
     reader = ByteReader(
         check_length(data, ST_PAYLOAD, "an ST payload"), "an ST payload"

@@ -151,6 +151,14 @@ def daily_batch(
     -------
     list of BlindedToken
         Their messages go to the issuer.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> batch = daily_batch(config, Role.REGISTER_LT, 100, SystemRandomness())
+    >>> [len(token.message) for token in batch]
+    [48, 48]
     """
     return [
         blind(role, day, bytes(rng.draw(32)), rng) for _ in range(quota(config, role))
@@ -158,7 +166,15 @@ def daily_batch(
 
 
 class SpentTokens(Protocol):
-    """Where redeemed tokens are kept: a dictionary, or something durable."""
+    """Where redeemed tokens are kept: a dictionary, or something durable.
+
+    Examples
+    --------
+    >>> spent: SpentTokens = {}
+    >>> mark_spent(spent, bytes(32), b"h" * 32)
+    >>> spent.get(bytes(32)) == b"h" * 32
+    True
+    """
 
     def get(self, t: bytes, /) -> bytes | None:
         """Return the hash of the body that a token paid for, or None."""
@@ -182,6 +198,15 @@ def mark_spent(spent: SpentTokens, t: bytes, body_hash: bytes) -> None:
     ------
     SpentError
         If it paid for another body.
+
+    Examples
+    --------
+    >>> spent: SpentTokens = {}
+    >>> mark_spent(spent, bytes(32), b"a" * 32)
+    >>> mark_spent(spent, bytes(32), b"a" * 32)  # the same body once more
+    >>> mark_spent(spent, bytes(32), b"b" * 32)
+    Traceback (most recent call last):
+    private_presence.errors.SpentError: this token was redeemed before: use another one
     """
     before = spent.get(t)
     if before is None:

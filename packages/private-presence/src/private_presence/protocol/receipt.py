@@ -31,7 +31,13 @@ RECEIPT_SIZE = 1 + 1 + 1 + 4 + 32 + SIGNATURE_SIZE
 
 
 class Answer(IntEnum):
-    """What R says of a registration; its size tells nothing."""
+    """What R says of a registration; its size tells nothing.
+
+    Examples
+    --------
+    >>> Answer(3).name
+    'CONFLICT'
+    """
 
     ACCEPTED = 1
     WITHDRAWN = 2
@@ -43,7 +49,14 @@ class Answer(IntEnum):
 
 @dataclass(frozen=True)
 class Receipt:
-    """R's signed word that it has a body: with the raw table, proof of dropping (F3)."""
+    """R's signed word that it has a body: with the raw table, proof of dropping (F3).
+
+    Examples
+    --------
+    >>> about = (Kind.LT, 100, bytes(32), bytes(64))
+    >>> {len(encode_receipt(Receipt(answer, *about))) for answer in Answer}
+    {103}
+    """
 
     answer: Answer
     kind: Kind
@@ -81,6 +94,16 @@ def make_receipt(
     Returns
     -------
     Receipt
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> message = (Kind.LT, 100, bytes(32))
+    >>> make_receipt(config, key, Answer.ACCEPTED, message, SystemRandomness()).epoch
+    100
     """
     signed = _receipt_message(config, _receipt_head(answer, *message))
     return Receipt(answer, *message, sign(key, signed, rng))
@@ -97,6 +120,14 @@ def encode_receipt(receipt: Receipt) -> bytes:
     -------
     bytes
         103.
+
+    Examples
+    --------
+    Version, answer, kind and epoch come first:
+
+    >>> receipt = Receipt(Answer.CONFLICT, Kind.LT, 100, bytes(32), bytes(64))
+    >>> encode_receipt(receipt)[:7].hex(" ")
+    '01 03 01 00 00 00 64'
     """
     r = receipt
     return _receipt_head(r.answer, r.kind, r.epoch, r.body_hash) + r.signature
@@ -118,6 +149,15 @@ def decode_receipt(data: bytes) -> Receipt:
     ------
     EncodingError
         If the answer or the kind is unknown.
+
+    Examples
+    --------
+    >>> receipt = Receipt(Answer.CONFLICT, Kind.LT, 100, bytes(32), bytes(64))
+    >>> decode_receipt(encode_receipt(receipt)) == receipt
+    True
+    >>> decode_receipt(bytes([1, 9]) + bytes(101))
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: a receipt has an unknown answer or kind: ...
     """
     reader = ByteReader(check_length(data, RECEIPT_SIZE, "a receipt"), "a receipt")
     check_version(reader.byte(), RECEIPT_VERSION, "a receipt")
@@ -135,6 +175,19 @@ def verify_receipt(config: Config, receipt: Receipt) -> None:
     ----------
     config : Config
     receipt : Receipt
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> about = (Kind.LT, 100, bytes(32))
+    >>> receipt = make_receipt(config, key, Answer.CLOSED, about, SystemRandomness())
+    >>> verify_receipt(config, receipt)
+    >>> verify_receipt(config, Receipt(Answer.ACCEPTED, *about, receipt.signature))
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     r = receipt
     head = _receipt_head(r.answer, r.kind, r.epoch, r.body_hash)

@@ -39,7 +39,17 @@ TOMBSTONE = b""
 
 
 class Values(Protocol):
-    """Where the records of a table are kept: a dictionary, or something durable."""
+    """Where the records of a table are kept: a dictionary, or something durable.
+
+    Examples
+    --------
+    Arrival is forgotten:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> values: Values = {b"b" * 16: b"2", b"a" * 16: b"1"}
+    >>> Intake(config, Kind.ST, 7, lambda *_: None, values=values).freeze(2100.0)
+    b'aaaaaaaaaaaaaaaa1bbbbbbbbbbbbbbbb2'
+    """
 
     def get(self, tag: bytes, /) -> bytes | None:
         """Return the value at a tag, or None."""
@@ -56,7 +66,19 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class Examined:
-    """A post that is in form and rightly signed; nothing was looked up for it yet."""
+    """A post that is in form and rightly signed; nothing was looked up for it yet.
+
+    Examples
+    --------
+    It may be settled again:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> message = Registration(Kind.ST, 7, bytes(32), bytes(64), bytes(64))
+    >>> post = Examined(message, b"t" * 16, bytes(80), bytes(32))
+    >>> intake = Intake(config, Kind.ST, 7, lambda *_: None)
+    >>> intake.settle(post).name, intake.settle(post).name, len(intake.values)
+    ('ACCEPTED', 'ACCEPTED', 1)
+    """
 
     message: Registration | Withdrawal
     tag: bytes
@@ -82,6 +104,16 @@ class Intake:
     phase : str
         A state of `machine.INTAKE`.
     values : Values
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> intake = Intake(config, Kind.ST, 7, lambda *_: None)
+    >>> intake.freeze(2069.0)
+    Traceback (most recent call last):
+    private_presence.errors.EpochError: the window is still open: ...
+    >>> intake.freeze(2070.0), intake.phase
+    (b'', 'frozen')
     """
 
     config: Config

@@ -22,6 +22,13 @@ def encode_signed(body: bytes, signatures: Sequence[bytes]) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    A list of two: four bytes, and a list of none.
+
+    >>> encode_signed(b"body", []).hex(" ")
+    '82 44 62 6f 64 79 80'
     """
     return cbor.encode([body, list(signatures)])
 
@@ -48,6 +55,18 @@ def open_signed(data: bytes, label: str, keys: Sequence[bytes], max_size: int) -
     ------
     VerificationError
         If a signature is missing or wrong.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import sign, signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> signature = sign(key, label_bytes("config") + b"body", SystemRandomness())
+    >>> open_signed(encode_signed(b"body", [signature]), "config", [key.public], 100)
+    b'body'
+    >>> open_signed(encode_signed(b"body", [signature]), "manifest", [key.public], 100)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     body, signatures = _parts(data, max_size)
     if len(signatures) != len(keys):
