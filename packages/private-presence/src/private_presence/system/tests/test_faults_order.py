@@ -42,7 +42,7 @@ def test_duplicates_and_latecomers_change_nothing(tmp_path):
         assert town.sights() == BOTH
         await town.end_of(T + 4)  # the second short epoch of the next day
         assert town.sights() == BOTH
-        assert not town.given_up
+        assert not town.late
         for person in town.people.values():
             assert not person.device.alarms
             words = {o.word for o in person.device.outcomes if o.what == "register"}

@@ -178,7 +178,6 @@ def test_two_tongues_publish_nothing_and_are_healed(tmp_path, name):
     def prepare(town):
         town.registrars_peers = TwoTongues(town.peers)
         tongues.append(town.registrars_peers)
-        town.given_up.add((Kind.ST, T + 2))
 
     async def steps(town):
         (tongue,) = tongues
