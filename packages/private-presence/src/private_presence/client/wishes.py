@@ -39,6 +39,7 @@ def change_member(
             found = True
     if not found:
         raise InputError(
-            "nobody of this name can read you: see presence friends for the names"
+            "nobody of this name can read you: see presence friends for the names; if "
+            "your keys changed while she was suspended, invite her again"
         )
     return replace(device, client=client)

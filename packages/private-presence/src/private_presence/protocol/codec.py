@@ -1,7 +1,8 @@
 """States as bytes: frozen dataclasses to deterministic CBOR and back.
 
-The type annotations are the format.  A field of another type, an unknown version or a
-second spelling is refused, so a state that loads is one that was saved.
+The type annotations are the format.  A field of another type or a second spelling is
+refused, so a state that loads is one that was saved.  Versions are of those who write
+such a state into a file: a record has none.
 """
 
 import types
@@ -46,6 +47,17 @@ def encode_record(record: Any) -> bytes:
     Returns
     -------
     bytes
+
+    Raises
+    ------
+    InputError
+        If a field holds anything else.
+
+    Examples
+    --------
+    >>> from private_presence.protocol.payload import StPayload
+    >>> encode_record(StPayload(1, b"tea")).hex(" ")
+    '82 01 43 74 65 61'
     """
     return cbor.encode(_plain(record))
 
@@ -64,6 +76,20 @@ def decode_record(cls: type[T], data: bytes, max_size: int) -> T:
     -------
     cls
         ``encode_record`` of it gives `data` back.
+
+    Raises
+    ------
+    EncodingError
+        If `data` is no such record, is longer, or is spelt in another way.
+
+    Examples
+    --------
+    >>> from private_presence.protocol.payload import StPayload
+    >>> decode_record(StPayload, encode_record(StPayload(1, b"tea")), 100).aux
+    b'tea'
+    >>> decode_record(StPayload, encode_record((1, "tea")), 100)
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: expected bytes in a state; got str
     """
     return _typed(cls, cbor.decode(data, max_size))
 

@@ -44,6 +44,15 @@ def can_invite(circle: Circle) -> bool:
     bool
         False once a record of this generation carried a real exclusion: the new key
         would open that record.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> circle = new_circle(7, rng)
+    >>> can_invite(circle), can_invite(replace(circle, carried=True))
+    (True, False)
     """
     pending = circle.pending
     return not (circle.carried or (pending and pending.out))
@@ -60,6 +69,14 @@ def ask_new_generation(circle: Circle) -> Circle:
     -------
     Circle
         Friends who are suspended by then must be invited again later (F7).
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> ask_new_generation(new_circle(7, rng)).renew
+    True
     """
     return replace(circle, renew=True)
 
@@ -93,6 +110,19 @@ def invite(
         If there are as many members as the deployment allows.
     StateError
         If the current generation has excluded somebody.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> circle, letter = invite(new_circle(7, rng), config, "bob", bytes(32), rng)
+    >>> [member.name for member in circle.members]
+    ['bob']
+    >>> invite(circle, config, "bob", bytes(32), rng)
+    Traceback (most recent call last):
+    private_presence.errors.InputError: this name is already a member: ...
     """
     if name in member_names(circle):
         raise InputError("this name is already a member: choose another one")
@@ -136,7 +166,10 @@ def _share_st(circle: Circle, name: str) -> tuple[Circle, StInvitation | None]:
 
 def _check_member(circle: Circle, name: str) -> None:
     if name not in member_names(circle):
-        raise InputError("nobody of this name is a member of the circle")
+        raise InputError(
+            "nobody of this name is a member of the circle; if a change of generation "
+            "came while she was suspended, invite her again"
+        )
 
 
 def suspend(circle: Circle, name: str) -> Circle:
@@ -151,6 +184,24 @@ def suspend(circle: Circle, name: str) -> Circle:
     -------
     Circle
         Until it is effective the user stays invisible in short-term tables.
+
+    Raises
+    ------
+    InputError
+        If she is no member.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> circle, _ = invite(new_circle(7, rng), config, "bob", bytes(32), rng)
+    >>> suspend(circle, "bob").suspended
+    ('bob',)
+    >>> suspend(circle, "carol")
+    Traceback (most recent call last):
+    private_presence.errors.InputError: nobody of this name is a member ...
     """
     _check_member(circle, name)
     if name in unwanted(circle):
@@ -172,14 +223,21 @@ def resume(circle: Circle, name: str) -> Circle:
 
     Raises
     ------
-    StateError
-        If a new generation has removed her meanwhile: invite her again.
+    InputError
+        If she is no member, or a new generation has removed her meanwhile: invite her
+        again.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> circle, _ = invite(new_circle(7, rng), config, "bob", bytes(32), rng)
+    >>> resume(suspend(circle, "bob"), "bob") == circle
+    True
     """
-    if name not in member_names(circle):
-        raise StateError(
-            "a change of generation removed this friend while she was suspended: "
-            "invite her again"
-        )
+    _check_member(circle, name)
     kept = tuple(other for other in circle.suspended if other != name)
     return replace(circle, suspended=kept)
 
@@ -196,6 +254,21 @@ def revoke(circle: Circle, name: str) -> Circle:
     -------
     Circle
         More removals than slots queue in this order.
+
+    Raises
+    ------
+    InputError
+        If she is no member.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> circle, _ = invite(new_circle(7, rng), config, "bob", bytes(32), rng)
+    >>> revoke(suspend(circle, "bob"), "bob").revoking
+    ('bob',)
     """
     _check_member(circle, name)
     if name in circle.revoking:
@@ -218,6 +291,16 @@ def shown_exclusions(circle: Circle, config: Config) -> dict[str, str]:
         By name: "effective", "on its way" in a record that is built, "next" for the
         record after, or "queued" where there are more exclusions than slots.  Until
         all are effective the user stays invisible.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> circle, _ = invite(new_circle(7, rng), config, "bob", bytes(32), rng)
+    >>> shown_exclusions(suspend(circle, "bob"), config)
+    {'bob': 'next'}
     """
     holders = circle.st.holders if circle.st else tuple(sorted(member_names(circle)))
     on_its_way = circle.pending.out if circle.pending else ()

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from private_presence.errors import StateError, VerificationError
+from private_presence.errors import InputError, StateError, VerificationError
 from private_presence.primitives import curve, manager_key, member_key
 from private_presence.primitives.curve import encode_g1, encode_scalar
 from private_presence.primitives.manager_key import MemberKey
@@ -311,7 +311,7 @@ def test_a_friend_removed_while_suspended_must_be_invited_again():
     group.suspend("ann")
     group.revoke("bob")
     group.step()
-    with pytest.raises(StateError, match="invite her again"):
+    with pytest.raises(InputError, match="invite her again"):
         group.apply(membership.resume, "ann")
     group.invite("ann", as_name="ann again")
     assert group.step()["ann again"] == "ok"
