@@ -69,7 +69,19 @@ __all__ = [
 
 
 class PresenceError(Exception):
-    """Anything that this package raises on purpose."""
+    """Anything that this package raises on purpose.
+
+    Examples
+    --------
+    One clause refuses whatever is wrong with a message from outside:
+
+    >>> from private_presence.primitives.scalars import decode_scalar
+    >>> try:
+    ...     decode_scalar(bytes(31))
+    ... except PresenceError as error:
+    ...     type(error).__name__, str(error)
+    ('LengthError', 'a scalar has 32 bytes; got 31: refuse it')
+    """
 
 
 class InputError(PresenceError, ValueError):

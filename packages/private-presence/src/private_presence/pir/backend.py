@@ -41,6 +41,13 @@ class Query:
         Secret: the wanted tags with the buckets that were asked for them.
     deferred : tuple of bytes
         Secret: tags for which no bucket was left in this epoch.
+
+    Examples
+    --------
+    Nothing of it shows itself, not even in a log:
+
+    >>> Query((b"for server 0", b"for server 1"), b"manifest", ((b"tag", 3),), ())
+    Query()
     """
 
     bodies: tuple[bytes, ...] = field(repr=False)
@@ -57,6 +64,18 @@ class Sizes(NamedTuple):
     queries : frozenset of int
         What a query may have; which of them a server gets says nothing.
     answer : int
+
+    Examples
+    --------
+    A query of two servers is a seed or a bit for each cell, after one byte of version:
+
+    >>> from private_presence.pir.xor import XorPir
+    >>> pir = XorPir(servers=2, capacity=2, buckets=4)
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> sizes = pir.sizes(table.manifest)
+    >>> sorted(sizes.queries), sizes.answer
+    ([9, 33], 17)
     """
 
     queries: frozenset[int]
@@ -84,6 +103,14 @@ class Lookup:
     accused_openly : tuple of int
         Those among them shown by buckets without a wanted tag: only this may be told
         to others, because it is the same whoever the friends are.
+
+    Examples
+    --------
+    >>> lookup = Lookup({b"tag": b"here", b"another": None}, consistent=True)
+    >>> lookup.values[b"tag"]
+    b'here'
+    >>> lookup
+    Lookup(consistent=True, accused_openly=())
     """
 
     values: dict[bytes, bytes | None] = field(repr=False)
@@ -94,7 +121,22 @@ class Lookup:
 
 
 class PirServer(ABC):
-    """One lookup server with one table, ready to answer."""
+    """One lookup server with one table, ready to answer.
+
+    Examples
+    --------
+    A query of another form is refused:
+
+    >>> from private_presence.pir.download import DownloadPir
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> pir = DownloadPir()
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> server = pir.server(table, 0, load_kernel())
+    >>> server.answer([b"?"])
+    Traceback (most recent call last):
+    private_presence.errors.VersionError: query: expected version 1 and a form of ...
+    """
 
     @abstractmethod
     def answer(self, bodies: Sequence[bytes]) -> list[bytes]:
@@ -107,11 +149,31 @@ class PirServer(ABC):
         Returns
         -------
         list of bytes
+
+        Raises
+        ------
+        EncodingError
+            If a body has another form or size: the whole batch is refused.
         """
 
 
 class PirBackend(ABC):
-    """A way of asking `servers` servers of which `collusion` may conspire."""
+    """A way of asking `servers` servers of which `collusion` may conspire.
+
+    Examples
+    --------
+    A server builds the table itself, and serves none that the manifest does not name:
+
+    >>> from private_presence.pir.xor import XorPir
+    >>> pir, raw = XorPir(capacity=2, buckets=4), bytes(16) + b"here"
+    >>> at, salt = TableId(bytes(16), 2, 7), bytes(32)
+    >>> table = pir.encode(Records.from_bytes(raw, value_size=4), at, salt)
+    >>> pir.rebuild(raw, at, salt, table.manifest).cells.shape
+    (4, 12, 4)
+    >>> pir.rebuild(bytes(16) + b"gone", at, salt, table.manifest)
+    Traceback (most recent call last):
+    private_presence.errors.LayoutError: manifest: expected the one that ...
+    """
 
     servers: int
     collusion: int
@@ -130,6 +192,11 @@ class PirBackend(ABC):
         Returns
         -------
         Table
+
+        Raises
+        ------
+        LayoutError
+            If the records cannot be laid out with this salt.
         """
 
     @abstractmethod
@@ -145,6 +212,13 @@ class PirBackend(ABC):
         Returns
         -------
         PirServer
+
+        Raises
+        ------
+        QueryError
+            If there is no such server.
+        EncodingError
+            If the table's manifest is of another layout.
         """
 
     @abstractmethod
@@ -164,6 +238,15 @@ class PirBackend(ABC):
         Returns
         -------
         Query
+
+        Raises
+        ------
+        CapacityError
+            If there are more tags than `capacity`.
+        QueryError
+            If a tag has another size, or comes twice.
+        EncodingError
+            If the manifest is not canonical, or of another layout.
         """
 
     @abstractmethod
@@ -189,6 +272,13 @@ class PirBackend(ABC):
         Returns
         -------
         Lookup
+
+        Raises
+        ------
+        AnswerError
+            If too few answers are well-formed, or there is not one entry per server.
+        QueryError
+            If there is no check for a tag that was asked.
         """
 
     @abstractmethod
@@ -202,6 +292,11 @@ class PirBackend(ABC):
         Returns
         -------
         Sizes
+
+        Raises
+        ------
+        EncodingError
+            If the manifest is not canonical, or of another layout.
         """
 
     @final
@@ -250,6 +345,11 @@ class PirBackend(ABC):
         Returns
         -------
         int
+
+        Raises
+        ------
+        EncodingError
+            If the manifest is not canonical, or of another layout.
         """
 
     @final
@@ -381,6 +481,15 @@ def verified(value: bytes, tag: bytes, checks: Mapping[bytes, Check]) -> bool:
     ------
     QueryError
         If there is no check for the tag: an unchecked value must not pass.
+
+    Examples
+    --------
+    >>> checks = {b"tag": lambda value: value == b"signed"}
+    >>> verified(b"signed", b"tag", checks), verified(b"forged", b"tag", checks)
+    (True, False)
+    >>> verified(b"signed", b"another tag", checks)
+    Traceback (most recent call last):
+    private_presence.errors.QueryError: checks: expected one for each wanted tag; ...
     """
     if tag not in checks:
         raise QueryError(

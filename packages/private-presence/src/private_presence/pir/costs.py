@@ -24,6 +24,11 @@ class Costs:
         Of one client, to and from all servers together.
     framing : int
         Version bytes of the same messages.
+
+    Examples
+    --------
+    >>> Costs(table=4_000_000, up=600, down=38_400, framing=4).total
+    39000
     """
 
     table: int

@@ -143,6 +143,18 @@ class DownloadServer(PirServer):
     Parameters
     ----------
     table : Table
+
+    Examples
+    --------
+    The answer is the raw file, after one byte of version:
+
+    >>> from private_presence.pir.table import TableId
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = DownloadPir().encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> query = DownloadPir().query(table.manifest, [], random=bytes)
+    >>> (answer,) = DownloadServer(table).answer(query.bodies)
+    >>> answer[0], answer[1:] == records.to_bytes()
+    (1, True)
     """
 
     def __init__(self, table):

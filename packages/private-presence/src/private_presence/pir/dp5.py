@@ -82,6 +82,22 @@ class Dp5Pir(PirBackend):
     ------
     InputError
         If a parameter is out of range.
+
+    Examples
+    --------
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = Dp5Pir(servers=3, collusion=2, capacity=2)
+    >>> records = Records.from_bytes(b"ten bytes.here", tag_size=10, value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> query = pir.query(table.manifest, [b"ten bytes."], os.urandom)
+    >>> servers = [pir.server(table, i, load_kernel()) for i in range(3)]
+    >>> answers = [s.answer([b])[0] for s, b in zip(servers, query.bodies)]
+    >>> checks = {b"ten bytes.": lambda value: value == b"here"}
+    >>> pir.decode(query, answers, checks).values
+    {b'ten bytes.': b'here'}
     """
 
     def __init__(
@@ -223,6 +239,25 @@ class Dp5Server(PirServer):
     questions : int
         In each body.
     kernel : Kernel
+
+    Examples
+    --------
+    Queries of one batch are answered as they would be one by one, with a bucket of 14
+    bytes for each question:
+
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> records = Records.from_bytes(b"ten bytes.here", tag_size=10, value_size=4)
+    >>> pir = Dp5Pir(capacity=2)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> server = Dp5Server(table, questions=2, kernel=load_kernel())
+    >>> a, b = (pir.query(table.manifest, [], os.urandom).bodies[0] for _ in range(2))
+    >>> server.answer([a, b]) == server.answer([a]) + server.answer([b])
+    True
+    >>> {len(answer) for answer in server.answer([a, b])}
+    {29}
     """
 
     def __init__(self, table, questions, kernel):

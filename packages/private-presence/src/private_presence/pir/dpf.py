@@ -84,6 +84,17 @@ def expand_block(seeds: NDArray[np.uint8], key: int) -> NDArray[np.uint8]:
     Returns
     -------
     (..., 16) array of uint8
+
+    Examples
+    --------
+    Seeds are expanded each for itself, and each key is another function:
+
+    >>> seeds = np.arange(32, dtype=np.uint8).reshape(2, 16)
+    >>> both = expand_block(seeds, 0)
+    >>> np.array_equal(both[1], expand_block(seeds[1], 0))
+    True
+    >>> np.array_equal(both, expand_block(seeds, 1))
+    False
     """
     # ECB is right here: each block is its own call of a fixed permutation.
     cipher = Cipher(algorithms.AES(_KEYS[key]), modes.ECB()).encryptor()
@@ -105,6 +116,18 @@ class DpfKeys:
         Their control bits, 0 or 1, left and right.
     last : (m, 16) array of uint8
         Correction of the leaf.
+
+    Examples
+    --------
+    The keys of both servers differ in their seeds only, which do not show themselves:
+
+    >>> import os
+    >>> one, other = make_keys(np.array([5]), np.array([1], np.uint8), 200, os.urandom)
+    >>> one, one.to_bytes()[16:] == other.to_bytes()[16:]
+    (DpfKeys(1 keys of 1 levels), True)
+    >>> again = DpfKeys.from_bytes(one.to_bytes(), count=1, length=200)
+    >>> again.to_bytes() == one.to_bytes(), len(one.to_bytes()) == key_size(200)
+    (True, True)
     """
 
     seeds: NDArray[np.uint8]
@@ -259,6 +282,16 @@ def evaluate_keys(
     -------
     (m, ceil(length / 8)) array of uint8
         One bit per point, least significant first; surplus bits are noise.
+
+    Examples
+    --------
+    Keys of the zero function expand to the same at both servers:
+
+    >>> import os
+    >>> pair = make_keys(np.array([5]), np.array([0], np.uint8), 200, os.urandom)
+    >>> one, other = (evaluate_keys(keys, i, 200) for i, keys in enumerate(pair))
+    >>> one.shape, np.array_equal(one, other)
+    ((1, 25), True)
     """
     m, levels, _ = keys.words.shape
     seeds = keys.seeds[:, None]  # (m, nodes, 16)

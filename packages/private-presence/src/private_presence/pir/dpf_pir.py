@@ -32,6 +32,27 @@ class DpfPir(FuseBackend):
     ----------
     capacity, buckets : int
         As for `XorPir`.
+
+    Raises
+    ------
+    InputError
+        If the capacity is not from 1 to the number of buckets.
+
+    Examples
+    --------
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = DpfPir(capacity=2, buckets=4)
+    >>> records = Records.from_bytes(b"tag of 16 bytes." + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> query = pir.query(table.manifest, [b"tag of 16 bytes."], os.urandom)
+    >>> servers = [pir.server(table, i, load_kernel()) for i in range(2)]
+    >>> answers = [s.answer([b])[0] for s, b in zip(servers, query.bodies)]
+    >>> checks = {b"tag of 16 bytes.": lambda value: value == b"here"}
+    >>> pir.decode(query, answers, checks).values
+    {b'tag of 16 bytes.': b'here'}
     """
 
     def __init__(self, *, capacity: int = 101, buckets: int = 150):
@@ -64,7 +85,24 @@ class DpfPir(FuseBackend):
 
 @final
 class DpfServer(FuseServer):
-    """A server of `DpfPir`: the weights are bits, the sum of three keys a bucket."""
+    """A server of `DpfPir`: the weights are bits, the sum of three keys a bucket.
+
+    Examples
+    --------
+    To a query for nobody both servers give the same answer, so that their sum is zero:
+
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = DpfPir(capacity=2, buckets=4)
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> one, other = pir.query(table.manifest, [], os.urandom).bodies
+    >>> server, second = (DpfServer(table, i, load_kernel()) for i in range(2))
+    >>> one == other, server.answer([one]) == second.answer([other])
+    (False, True)
+    """
 
     def share(self, body: bytes):
         """See `FuseServer.share`."""

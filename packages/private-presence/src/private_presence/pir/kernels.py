@@ -22,7 +22,20 @@ _FEW = 64  # queries up to which numpy does better one by one (measured)
 
 
 class Kernel(ABC):
-    """Computes the answers of a server, for all queries of a batch at once."""
+    """Computes the answers of a server, for all queries of a batch at once.
+
+    Examples
+    --------
+    Three cells of one byte fill a group of 32 and a strip of eight words:
+
+    >>> kernel = load_kernel("numpy")
+    >>> cells = np.array([[[1], [2], [4]]], np.uint8)
+    >>> words = kernel.prepare(cells)
+    >>> words.shape
+    (1, 32, 8)
+    >>> kernel.select(words, np.array([[[0b110]]], np.uint8), size=1).item()
+    6
+    """
 
     name: str
 
@@ -108,7 +121,18 @@ class Kernel(ABC):
 
 
 class NumpyKernel(Kernel):
-    """Always available: single queries by masks, batches by four Russians."""
+    """Always available: single queries by masks, batches by four Russians.
+
+    Examples
+    --------
+    Of the cells 1, 2, 4, ..., 128 a query's bits select its own number:
+
+    >>> cells = (1 << np.arange(8)).astype(np.uint8).reshape(1, 8, 1)
+    >>> bits = np.arange(256, dtype=np.uint8).reshape(256, 1, 1)
+    >>> kernel = NumpyKernel()
+    >>> np.array_equal(kernel.select(kernel.prepare(cells), bits, size=1), bits)
+    True
+    """
 
     name = "numpy"
 

@@ -45,6 +45,19 @@ class FuseManifest:
     ------
     LayoutError
         If a field is out of range: no table has such a manifest.
+
+    Examples
+    --------
+    >>> at, shape = TableId(bytes(16), 2, 7), FuseShape(segment_bits=2, starts=1)
+    >>> hashes = (bytes(32),) * 3
+    >>> manifest = FuseManifest(at, 1, 128, 4, shape, *hashes, counters=bytes(4))
+    >>> manifest.length, len(manifest.to_bytes())
+    (12, 136)
+    >>> FuseManifest.from_bytes(manifest.to_bytes()) == manifest
+    True
+    >>> FuseManifest(at, 1, 128, 4, shape, *hashes, counters=bytes(3))
+    Traceback (most recent call last):
+    private_presence.errors.LayoutError: manifest: expected at most ...
     """
 
     table: TableId

@@ -55,6 +55,26 @@ class ShamirPir(FuseBackend):
     ------
     InputError
         If a parameter is out of range.
+
+    Examples
+    --------
+    Server 2 lies; the value is right, and the liar is named:
+
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = ShamirPir(servers=4, collusion=2, capacity=2, buckets=4)
+    >>> records = Records.from_bytes(b"tag of 16 bytes." + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> query = pir.query(table.manifest, [b"tag of 16 bytes."], os.urandom)
+    >>> servers = [pir.server(table, i, load_kernel()) for i in range(4)]
+    >>> answers = [s.answer([b])[0] for s, b in zip(servers, query.bodies)]
+    >>> answers[2] = answers[2][:1] + bytes(16)
+    >>> checks = {b"tag of 16 bytes.": lambda value: value == b"here"}
+    >>> lookup = pir.decode(query, answers, checks)
+    >>> lookup.values, lookup.accused
+    ({b'tag of 16 bytes.': b'here'}, (2,))
     """
 
     def __init__(
@@ -195,6 +215,24 @@ class ShamirServer(FuseServer):
 
     Multiplying by a byte is linear over bits: eight XOR queries, one for each bit of
     the coefficients, and eight multiplications by powers of x at the end.
+
+    Examples
+    --------
+    Queries of one batch are answered as they would be one by one:
+
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = ShamirPir(capacity=2, buckets=4)
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> server = ShamirServer(table, 3, load_kernel())
+    >>> a, b = (pir.query(table.manifest, [], os.urandom).bodies[3] for _ in range(2))
+    >>> server.answer([a, b]) == server.answer([a]) + server.answer([b])
+    True
+    >>> {len(answer) for answer in server.answer([a, b])}
+    {17}
     """
 
     def share(self, body: bytes):

@@ -68,6 +68,14 @@ class Table:
         server countersigns it; both are the protocol's business.
     cells : (B, L, V) array of uint8
         B buckets of L cells of V bytes; read-only.
+
+    Examples
+    --------
+    Four buckets of twelve cells for values of 128 bytes:
+
+    >>> table = Table(b"manifest", aligned_zeros((4, 12, 128)))
+    >>> table, table.cells.nbytes
+    (Table(manifest=b'manifest'), 6144)
     """
 
     manifest: bytes

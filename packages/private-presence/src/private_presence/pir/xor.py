@@ -126,6 +126,25 @@ def decode_sum(backend, query: Query, answers, checks) -> Lookup:
     ------
     AnswerError
         If an answer is missing or malformed.
+    QueryError
+        If there is no check for a tag that was asked.
+
+    Examples
+    --------
+    After a query for nobody the sum must be zero:
+
+    >>> import os
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = XorPir(servers=2, capacity=2, buckets=4)
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> query = pir.query(table.manifest, [], os.urandom)
+    >>> one, other = (bytes([1]) + bytes(15) + last for last in (b"1", b"2"))
+    >>> decode_sum(pir, query, [one, one], {}).consistent
+    True
+    >>> decode_sum(pir, query, [one, other], {}).consistent
+    False
     """
     manifest = FuseManifest.from_bytes(query.manifest)
     bodies = backend.check_answers(answers, answer_size(manifest))
@@ -144,7 +163,24 @@ def decode_sum(backend, query: Query, answers, checks) -> Lookup:
 
 @final
 class XorServer(FuseServer):
-    """A server of `XorPir`: the weights are bits, eight to a byte."""
+    """A server of `XorPir`: the weights are bits, eight to a byte.
+
+    Examples
+    --------
+    To a query for nobody both servers give the same answer, so that their sum is zero:
+
+    >>> import os
+    >>> from private_presence.pir.kernels import load_kernel
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.pir.table import TableId
+    >>> pir = XorPir(capacity=2, buckets=4)
+    >>> records = Records.from_bytes(bytes(16) + b"here", value_size=4)
+    >>> table = pir.encode(records, TableId(bytes(16), 2, 7), salt=bytes(32))
+    >>> one, other = pir.query(table.manifest, [], os.urandom).bodies
+    >>> server, second = (XorServer(table, i, load_kernel()) for i in range(2))
+    >>> one == other, server.answer([one]) == second.answer([other])
+    (False, True)
+    """
 
     def share(self, body: bytes):
         """See `FuseServer.share`."""

@@ -41,7 +41,16 @@ KEY_SIZE, SIGNATURE_SIZE, TAG_SIZE = 32, 64, 16
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A scalar modulo the group order, not clamped, and its point."""
+    """A scalar modulo the group order, not clamped, and its point.
+
+    Examples
+    --------
+    The secret does not show itself:
+
+    >>> key = signing_key(bytes(range(64)))
+    >>> repr(key).startswith("SigningKey(public="), key.secret
+    (True, <Secret of 32 bytes>)
+    """
 
     secret: Secret = field(repr=False)  # little-endian, as libsodium has it
     public: bytes
@@ -58,6 +67,18 @@ def signing_key(wide: bytes) -> SigningKey:
     Returns
     -------
     SigningKey
+
+    Raises
+    ------
+    LengthError
+        If there are more or fewer bytes.
+
+    Examples
+    --------
+    Of the scalar one the point is the curve's base point:
+
+    >>> signing_key(bytes([1]) + bytes(63)).public.hex(" ", 4)
+    '58666666 66666666 66666666 66666666 66666666 66666666 66666666 66666666'
     """
     check_length(wide, 64, "input for a signing key")
     secret = bindings.crypto_core_ed25519_scalar_reduce(bytes(wide))
@@ -105,6 +126,17 @@ def check_public(public: bytes) -> bytes:
     ------
     PointError
         If it is not; such keys make one signature valid for several keys or messages.
+
+    Examples
+    --------
+    A key passes, the point of order one does not:
+
+    >>> public = signing_key(bytes(range(64))).public
+    >>> check_public(public) == public
+    True
+    >>> check_public(bytes([1]) + bytes(31))
+    Traceback (most recent call last):
+    private_presence.errors.PointError: not an Ed25519 point of prime order in ...
     """
     if not is_valid_public(public):
         raise PointError("not an Ed25519 point of prime order in canonical form")
@@ -134,6 +166,17 @@ def blind_factor(
     -------
     Secret
         32 bytes, little-endian.
+
+    Examples
+    --------
+    LT and ST, and each epoch, have factors of their own:
+
+    >>> key, b = signing_key(bytes(range(64))), bytes(32)
+    >>> named = [(1, 7), (2, 7), (1, 8)]
+    >>> len({blind_factor(k, bytes(16), key.public, e, b) for k, e in named})
+    3
+    >>> blind_factor(1, bytes(16), key.public, 7, b)
+    <Secret of 32 bytes>
     """
     fields = bytes([kind]), dep_id, public, u32(epoch), b
     wide = digest_wide("blind", *fields)
@@ -155,6 +198,13 @@ def blind_secret(chain: bytes, kind: int, dep_id: bytes, epoch: int) -> Secret:
     -------
     Secret
         32 bytes.
+
+    Examples
+    --------
+    Each kind and epoch has its own:
+
+    >>> len({blind_secret(bytes(32), k, bytes(16), e) for k in (1, 2) for e in (7, 8)})
+    4
     """
     return kdf("blind", chain, dep_id + bytes([kind]) + u32(epoch))
 
@@ -176,6 +226,17 @@ def blind_public(public: bytes, factor: bytes) -> bytes:
     ------
     PointError
         If P is not a valid point (libsodium refuses it).
+
+    Examples
+    --------
+    A friend finds the key of an epoch without its secret:
+
+    >>> key = signing_key(bytes(range(64)))
+    >>> factor = blind_factor(2, bytes(16), key.public, 7, bytes(32))
+    >>> blind_public(key.public, factor) == blind_signing(key, factor).public
+    True
+    >>> blind_public(key.public, factor) == key.public
+    False
     """
     try:
         return bindings.crypto_scalarmult_ed25519_noclamp(bytes(factor), bytes(public))
@@ -194,6 +255,19 @@ def blind_signing(key: SigningKey, factor: bytes) -> SigningKey:
     Returns
     -------
     SigningKey
+
+    Examples
+    --------
+    What the blinded key signs, the blinded point verifies:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> factor = blind_factor(2, bytes(16), key.public, 7, bytes(32))
+    >>> signature = sign(blind_signing(key, factor), b"online", SystemRandomness())
+    >>> verify(blind_public(key.public, factor), b"online", signature)
+    >>> verify(key.public, b"online", signature)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     secret = bindings.crypto_core_ed25519_scalar_mul(bytes(factor), bytes(key.secret))
     return SigningKey(Secret(secret), blind_public(key.public, factor))
@@ -214,6 +288,14 @@ def tag_of(kind: int, dep_id: bytes, epoch: int, blinded: bytes) -> bytes:
     -------
     bytes
         16 of them.
+
+    Examples
+    --------
+    In the next epoch the same key has another place:
+
+    >>> tag = tag_of(2, bytes(16), 7, bytes(32))
+    >>> len(tag), tag == tag_of(2, bytes(16), 8, bytes(32))
+    (16, False)
     """
     return digest("tag", bytes([kind]), dep_id, u32(epoch), blinded)[:TAG_SIZE]
 
@@ -236,6 +318,17 @@ def sign(key: SigningKey, message: bytes, rng: Randomness) -> bytes:
     -------
     bytes
         64 of them.
+
+    Examples
+    --------
+    PyNaCl's own verification returns the message that it accepts:
+
+    >>> from nacl.signing import VerifyKey
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> signature = sign(key, b"online", SystemRandomness())
+    >>> len(signature), VerifyKey(key.public).verify(b"online", signature)
+    (64, b'online')
     """
     mul, add = (
         bindings.crypto_core_ed25519_scalar_mul,
@@ -265,6 +358,16 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     ------
     VerificationError
         If anything about them is wrong.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> signature = sign(key, b"online", SystemRandomness())
+    >>> verify(key.public, b"online", signature)
+    >>> verify(key.public, b"away", signature)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     if len(signature) != SIGNATURE_SIZE or not is_valid_public(public):
         raise VerificationError("a signature or its key is malformed: refuse it")
@@ -277,7 +380,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
 
 
 def record_message(kind: int, dep_id: bytes, epoch: int, ct: bytes) -> bytes:
-    """What the signature of a record covers.
+    r"""What the signature of a record covers.
 
     Parameters
     ----------
@@ -290,5 +393,11 @@ def record_message(kind: int, dep_id: bytes, epoch: int, ct: bytes) -> bytes:
     -------
     bytes
         ``"MP3v1/rec" 00 || kind || dep_id || u32 e || ct``.
+
+    Examples
+    --------
+    >>> message = record_message(2, b"sixteen bytes id", 7, b"sealed")
+    >>> message[:10], message[10], message[11:]
+    (b'MP3v1/rec\x00', 2, b'sixteen bytes id\x00\x00\x00\x07sealed')
     """
     return label_bytes("rec") + bytes([kind]) + dep_id + u32(epoch) + ct

@@ -29,6 +29,12 @@ def seal_box(key: bytes, payload: bytes, data: bytes) -> bytes:
     -------
     bytes
         16 longer than `payload`; its tag comes last.
+
+    Examples
+    --------
+    >>> box = seal_box(bytes(32), b"online", b"epoch 7")
+    >>> len(box), open_box(bytes(32), box, b"epoch 7") == b"online"
+    (22, True)
     """
     return ChaCha20Poly1305(bytes(key)).encrypt(ZERO_NONCE, bytes(payload), data)
 
@@ -51,6 +57,15 @@ def open_box(key: bytes, box: bytes, data: bytes) -> Secret:
     ------
     VerificationError
         If the box was made under another key or changed.
+
+    Examples
+    --------
+    >>> box = seal_box(bytes(32), b"online", b"epoch 7")
+    >>> open_box(bytes(32), box, b"epoch 7")
+    <Secret of 6 bytes>
+    >>> open_box(bytes(32), box, b"epoch 8")
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a box does not open: refuse the record
     """
     try:
         return Secret(ChaCha20Poly1305(bytes(key)).decrypt(ZERO_NONCE, box, data))
@@ -97,6 +112,16 @@ def seal_siv(key: bytes, payload: bytes, data: bytes) -> bytes:
     -------
     bytes
         The synthetic initial value, 16 bytes, then the ciphertext.
+
+    Examples
+    --------
+    One payload has one box, and another payload another:
+
+    >>> box = seal_siv(bytes(64), b"away", b"epoch 7")
+    >>> len(box), box == seal_siv(bytes(64), b"away", b"epoch 7")
+    (20, True)
+    >>> box[:16] == seal_siv(bytes(64), b"busy", b"epoch 7")[:16]
+    False
     """
     return AESSIV(bytes(key)).encrypt(bytes(payload), [data])
 
@@ -119,6 +144,15 @@ def open_siv(key: bytes, box: bytes, data: bytes) -> Secret:
     ------
     VerificationError
         If the box was made under another key or changed.
+
+    Examples
+    --------
+    >>> box = seal_siv(bytes(64), b"away", b"epoch 7")
+    >>> open_siv(bytes(64), box, b"epoch 7") == b"away"
+    True
+    >>> open_siv(bytes(64), box, b"epoch 8")
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a box does not open: refuse the record
     """
     try:
         return Secret(AESSIV(bytes(key)).decrypt(box, [data]))

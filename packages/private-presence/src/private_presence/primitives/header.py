@@ -26,7 +26,17 @@ SLOT_SIZE = SCALAR_SIZE + G2_SIZE
 
 @dataclass(frozen=True)
 class Slot:
-    """What excludes one key: its x, and ``B = H / (gamma + x)``."""
+    """What excludes one key: its x, and ``B = H / (gamma + x)``.
+
+    Examples
+    --------
+    With gamma = 4, the key of x = 2 has a sixth of H:
+
+    >>> from private_presence.primitives.curve import G2_GENERATOR, invert, scalar
+    >>> slot = Slot(scalar(2), G2_GENERATOR * invert(scalar(6)))
+    >>> slot.B * (scalar(4) + slot.x) == G2_GENERATOR
+    True
+    """
 
     x: Scalar
     B: G2Point
@@ -34,7 +44,18 @@ class Slot:
 
 @dataclass(frozen=True)
 class Header:
-    """``C1 = k W``, ``C2 = k P_S`` and the slots of the excluded set S."""
+    """``C1 = k W``, ``C2 = k P_S`` and the slots of the excluded set S.
+
+    Examples
+    --------
+    One that excludes a key:
+
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> slot = Slot(scalar(2), G2_GENERATOR)
+    >>> header = Header(G1_GENERATOR, G2_GENERATOR, (slot,))
+    >>> len(encode_header(header)) == header_size(1)
+    True
+    """
 
     C1: G1Point
     C2: G2Point
@@ -72,6 +93,16 @@ def encode_header(header: Header) -> bytes:
     -------
     bytes
         C1, C2, then x and B of each slot.
+
+    Examples
+    --------
+    C1 comes first, the slots come last:
+
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> slot = Slot(scalar(2), G2_GENERATOR)
+    >>> data = encode_header(Header(G1_GENERATOR, G2_GENERATOR, (slot,)))
+    >>> data[:48] == encode_g1(G1_GENERATOR), data[144:176].hex().lstrip("0")
+    (True, '2')
     """
     slots = (bytes(encode_scalar(s.x)) + encode_g2(s.B) for s in header.slots)
     return encode_g1(header.C1) + encode_g2(header.C2) + b"".join(slots)
@@ -96,6 +127,22 @@ def decode_header(data: bytes, n_slots: int) -> Header:
     ------
     EncodingError
         If two slots have one x: their difference could not be inverted.
+    LengthError
+        If there are more or fewer bytes.
+    PointError
+        If a point is not valid, or an x is zero or not canonical.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> slots = Slot(scalar(2), G2_GENERATOR), Slot(scalar(3), G2_GENERATOR)
+    >>> header = Header(G1_GENERATOR, G2_GENERATOR, slots)
+    >>> decode_header(encode_header(header), 2) == header
+    True
+    >>> twice = Header(G1_GENERATOR, G2_GENERATOR, slots[:1] * 2)
+    >>> decode_header(encode_header(twice), 2)
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: two slots of a header exclude the same ...
     """
     reader = ByteReader(
         check_length(data, header_size(n_slots), "a header"), "a header"

@@ -47,6 +47,14 @@ class ManagerKey:
     """What only the manager has: G, gamma and the current base H.
 
     G must not leave this device in any form: with it every header opens (F1).
+
+    Examples
+    --------
+    Nothing of it shows itself:
+
+    >>> manager = ManagerKey(G1_GENERATOR, Scalar(5), G2_GENERATOR)
+    >>> manager, manager.W == G1_GENERATOR * Scalar(5)
+    (ManagerKey(), True)
     """
 
     G: G1Point = field(repr=False)
@@ -61,7 +69,16 @@ class ManagerKey:
 
 @dataclass(frozen=True)
 class MemberKey:
-    """A decryption key: ``A = x / (gamma + x) G`` and ``B = H / (gamma + x)``."""
+    """A decryption key: ``A = x / (gamma + x) G`` and ``B = H / (gamma + x)``.
+
+    Examples
+    --------
+    With gamma = 4, the key of x = 2 has a third of G and a sixth of H:
+
+    >>> key = join(ManagerKey(G1_GENERATOR, Scalar(4), G2_GENERATOR), Scalar(2))
+    >>> key.A * Scalar(3) == G1_GENERATOR, key.B * Scalar(6) == G2_GENERATOR
+    (True, True)
+    """
 
     x: Scalar = field(repr=False)
     A: G1Point = field(repr=False)
@@ -79,6 +96,15 @@ def setup(rng: Randomness) -> ManagerKey:
     -------
     ManagerKey
         Fresh G, gamma and H.
+
+    Examples
+    --------
+    No two groups are alike:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> one, other = setup(SystemRandomness()), setup(SystemRandomness())
+    >>> verification_hash(one) == verification_hash(other)
+    False
     """
     return ManagerKey(
         G1_GENERATOR * random_scalar(rng),
@@ -94,14 +120,26 @@ def fresh_x(manager: ManagerKey, used: Collection[bytes], rng: Randomness) -> Sc
     ----------
     manager : ManagerKey
     used : collection of bytes
-        The encoding of every x issued, excluded or virtual so far, absorbed ones included: an x that
-        has been in an absorbed slot would give its holder a working key again (F2).
+        The encoding of every x issued, excluded or virtual so far, absorbed ones
+        included: an x that has been in an absorbed slot would give its holder a
+        working key again (F2).
     rng : Randomness
 
     Returns
     -------
     Scalar
         Neither zero (``B = H / gamma`` opens every header) nor ``-gamma``.
+
+    Examples
+    --------
+    With a source that gives 5, which is used already, and then 6:
+
+    >>> from types import SimpleNamespace
+    >>> drawn = iter([5, 6])
+    >>> rng = SimpleNamespace(draw=lambda n: next(drawn).to_bytes(n, "big"))
+    >>> manager = ManagerKey(G1_GENERATOR, Scalar(4), G2_GENERATOR)
+    >>> int(fresh_x(manager, {encode_scalar(Scalar(5))}, rng))
+    6
     """
     while True:
         x = random_scalar(rng)
@@ -127,6 +165,20 @@ def join(manager: ManagerKey, x: Scalar) -> MemberKey:
     ------
     InputError
         If x is zero, or minus gamma.
+
+    Examples
+    --------
+    The key opens what the manager sends; x = 0 is refused:
+
+    >>> from private_presence.primitives.member_key import decapsulate
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> manager = setup(SystemRandomness())
+    >>> header, K = encapsulate(manager, [], SystemRandomness())
+    >>> decapsulate(join(manager, Scalar(2)), header)[0] == K
+    True
+    >>> join(manager, Scalar(0))
+    Traceback (most recent call last):
+    private_presence.errors.InputError: x must be neither zero nor -gamma; ...
     """
     if x.is_zero() or (manager.gamma + x).is_zero():
         raise InputError("x must be neither zero nor -gamma; draw it with fresh_x")
@@ -158,6 +210,22 @@ def encapsulate(
     ------
     InputError
         If an x occurs twice.
+    ExcludedError
+        If an x is minus gamma, which `fresh_x` never draws.
+
+    Examples
+    --------
+    A header for all but the key of x = 3:
+
+    >>> from private_presence.primitives.member_key import decapsulate
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> manager = setup(SystemRandomness())
+    >>> header, K = encapsulate(manager, [Scalar(3)], SystemRandomness())
+    >>> decapsulate(join(manager, Scalar(2)), header)[0] == K
+    True
+    >>> decapsulate(join(manager, Scalar(3)), header)
+    Traceback (most recent call last):
+    private_presence.errors.ExcludedError: ...
     """
     if len({int(x) for x in excluded}) != len(excluded):
         raise InputError("an x occurs twice among the excluded; give each once")
@@ -186,6 +254,16 @@ def open_own(manager: ManagerKey, header: Header) -> Secret:
     -------
     Secret
         ``K = e(G, C2)``.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> manager = setup(SystemRandomness())
+    >>> header, K = encapsulate(manager, [Scalar(3)], SystemRandomness())
+    >>> open_own(manager, header) == K
+    True
+    >>> open_own(setup(SystemRandomness()), header) == K
+    False
     """
     return pairing_product([(manager.G, header.C2)]).to_bytes()
 
@@ -205,6 +283,19 @@ def absorb(manager: ManagerKey, removed: Sequence[Scalar], s: Scalar) -> Manager
     -------
     ManagerKey
         With ``H := s / prod(gamma + x_i) H``.
+
+    Raises
+    ------
+    ExcludedError
+        If an x is minus gamma, which `fresh_x` never draws.
+
+    Examples
+    --------
+    With gamma = 4, removing x = 2 divides H by six:
+
+    >>> manager = ManagerKey(G1_GENERATOR, Scalar(4), G2_GENERATOR)
+    >>> absorb(manager, [Scalar(2)], Scalar(3)).H * Scalar(2) == G2_GENERATOR
+    True
     """
     factor = s * product([invert(manager.gamma + x) for x in removed])
     return replace(manager, H=manager.H * factor)
@@ -221,5 +312,14 @@ def verification_hash(manager: ManagerKey) -> bytes:
     -------
     bytes
         32, for the current base.
+
+    Examples
+    --------
+    It changes with the base:
+
+    >>> manager = ManagerKey(G1_GENERATOR, Scalar(4), G2_GENERATOR)
+    >>> h_v = verification_hash(manager)
+    >>> len(h_v), h_v == verification_hash(absorb(manager, [Scalar(2)], Scalar(3)))
+    (32, False)
     """
     return digest("V", pairing_product([(manager.G, manager.H)]).to_bytes())

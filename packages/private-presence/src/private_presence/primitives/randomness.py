@@ -14,7 +14,19 @@ __all__ = ["Randomness", "SystemRandomness", "below", "shuffled"]
 
 
 class Randomness(Protocol):
-    """A source of independent uniform bytes."""
+    """A source of independent uniform bytes.
+
+    Examples
+    --------
+    Whatever draws will do.  Here 255 comes first, whose upper four bits, 15, are no
+    number below ten, and then 112, whose upper bits are 7:
+
+    >>> from types import SimpleNamespace
+    >>> drawn = iter([255, 112])
+    >>> rng = SimpleNamespace(draw=lambda n: next(drawn).to_bytes(n, "big"))
+    >>> below(rng, 10)
+    7
+    """
 
     def draw(self, n: int) -> bytes:
         """Give `n` fresh bytes.

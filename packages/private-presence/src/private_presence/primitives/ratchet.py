@@ -29,6 +29,15 @@ def next_rk(rk: bytes, epoch: int) -> Secret:
     -------
     Secret
         32 bytes.
+
+    Examples
+    --------
+    Each epoch makes another step:
+
+    >>> next_rk(bytes(32), 100) == step_rk(bytes(32), 100, 101)
+    True
+    >>> next_rk(bytes(32), 100) == next_rk(bytes(32), 101)
+    False
     """
     return kdf("rk", rk, u32(epoch + 1))
 
@@ -49,6 +58,13 @@ def rk_of_generation(K: bytes, rk: bytes, epoch: int) -> Secret:
     -------
     Secret
         The secret of epoch + 1.
+
+    Examples
+    --------
+    Who followed the ratchet without K does not come to the same secret:
+
+    >>> rk_of_generation(bytes(576), bytes(32), 100) == next_rk(bytes(32), 100)
+    False
     """
     return kdf("rk-new", K + rk, u32(epoch + 1))
 
@@ -94,6 +110,15 @@ def base_factor(K: bytes, rk: bytes, dep_id: bytes, epoch: int) -> Scalar:
     -------
     Scalar
         Nonzero.
+
+    Examples
+    --------
+    Who has another K gets another base:
+
+    >>> one = base_factor(bytes(576), bytes(32), bytes(16), 100)
+    >>> other = base_factor(bytes(575) + b"K", bytes(32), bytes(16), 100)
+    >>> one == other, one.is_zero()
+    (False, False)
     """
     s = reduce_scalar(kdf("base", K + rk, dep_id + u32(epoch), 48))
     return scalar(1) if s.is_zero() else s
@@ -114,6 +139,14 @@ def st_root(K: bytes, rk: bytes, dep_id: bytes, epoch: int) -> Secret:
     -------
     Secret
         32 bytes; delete it once the chain has started.
+
+    Examples
+    --------
+    The root, like the record, is of one deployment and epoch:
+
+    >>> named = [(bytes(16), 100), (bytes(16), 101), (b"x" * 16, 100)]
+    >>> len({st_root(bytes(576), bytes(32), *about) for about in named})
+    3
     """
     return kdf("st-prk", K + rk, dep_id + u32(epoch))
 
@@ -130,6 +163,14 @@ def start_st(root: bytes, t: int) -> Secret:
     -------
     Secret
         32 bytes.
+
+    Examples
+    --------
+    From another ST epoch on another chain starts:
+
+    >>> ck = start_st(bytes(32), 28_800)
+    >>> ck, ck == start_st(bytes(32), 28_801)
+    (<Secret of 32 bytes>, False)
     """
     return kdf("st-ck", root, u32(t))
 
@@ -147,6 +188,14 @@ def next_st(ck: bytes, t: int) -> Secret:
     -------
     Secret
         32 bytes.
+
+    Examples
+    --------
+    >>> ck = start_st(bytes(32), 28_800)
+    >>> next_st(ck, 28_800) == step_st(ck, 28_800, 28_801)
+    True
+    >>> next_st(ck, 28_800) == ck
+    False
     """
     return kdf("st-ck", ck, u32(t + 1))
 
@@ -165,6 +214,14 @@ def step_st(ck: bytes, t: int, target: int) -> Secret:
     -------
     Secret
         The chain key of `target`.
+
+    Examples
+    --------
+    A friend who was away for two ST epochs catches up:
+
+    >>> ck = start_st(bytes(32), 28_800)
+    >>> step_st(ck, 28_800, 28_802) == next_st(next_st(ck, 28_800), 28_801)
+    True
     """
     for at in range(t, target):
         ck = next_st(ck, at)

@@ -93,6 +93,16 @@ def random_scalar(rng: Randomness) -> Scalar:
     -------
     Scalar
         Never zero.
+
+    Examples
+    --------
+    With a source that gives 0, which is drawn again, and then 5:
+
+    >>> from types import SimpleNamespace
+    >>> drawn = iter([0, 5])
+    >>> rng = SimpleNamespace(draw=lambda n: next(drawn).to_bytes(n, "big"))
+    >>> int(random_scalar(rng))
+    5
     """
     while True:
         result = reduce_scalar(rng.draw(64))

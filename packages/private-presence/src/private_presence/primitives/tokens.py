@@ -56,7 +56,13 @@ TOKEN_SIZE = NONCE_SIZE + G1_SIZE
 
 
 class Role(IntEnum):
-    """What a token is good for; lookup server i has the role ``LOOKUP + i``."""
+    """What a token is good for; lookup server i has the role ``LOOKUP + i``.
+
+    Examples
+    --------
+    >>> Role(2).name, Role.LOOKUP + 1
+    ('REGISTER_ST', 17)
+    """
 
     REGISTER_LT = 1
     REGISTER_ST = 2
@@ -65,7 +71,17 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class TokenKey:
-    """An issuer's key for one day and role."""
+    """An issuer's key for one day and role.
+
+    Examples
+    --------
+    A key of 5 multiplies what it signs by five:
+
+    >>> from private_presence.primitives.curve import G1_GENERATOR
+    >>> key = TokenKey(Scalar(5), G2_GENERATOR * Scalar(5))
+    >>> decode_g1(issue(key, encode_g1(G1_GENERATOR))) == G1_GENERATOR * Scalar(5)
+    True
+    """
 
     secret: Scalar = field(repr=False)
     public: G2Point
@@ -73,7 +89,18 @@ class TokenKey:
 
 @dataclass(frozen=True)
 class BlindedToken:
-    """A client's side of one issuance: what to send is `message`."""
+    """A client's side of one issuance: what to send is `message`.
+
+    Examples
+    --------
+    Two issuances of one t send different messages:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng = SystemRandomness()
+    >>> one, other = (blind(Role.REGISTER_ST, 100, bytes(32), rng) for _ in range(2))
+    >>> one.t == other.t, one.message == other.message
+    (True, False)
+    """
 
     t: bytes = field(repr=False)
     r: Scalar = field(repr=False)
@@ -94,6 +121,17 @@ def token_key(root: bytes, dep_id: bytes, role: int, day: int) -> TokenKey:
     -------
     TokenKey
         Publish `public` one LT epoch ahead, in the manifest.
+
+    Examples
+    --------
+    Every day and role has a key of its own:
+
+    >>> named = [(Role.REGISTER_LT, 100), (Role.LOOKUP, 100), (Role.LOOKUP, 101)]
+    >>> keys = [token_key(bytes(32), bytes(16), *about) for about in named]
+    >>> len({encode_g2(key.public) for key in keys})
+    3
+    >>> keys[0].public == G2_GENERATOR * keys[0].secret
+    True
     """
     wide = kdf("token-key", root, dep_id + bytes([role]) + u32(day), 48)
     secret = reduce_scalar(wide)
@@ -114,6 +152,22 @@ def bind(nonce: bytes, body: bytes) -> bytes:
     -------
     bytes
         32: ``SHA-256(nonce || SHA-256(body))``.
+
+    Raises
+    ------
+    LengthError
+        If the nonce has another size.
+
+    Examples
+    --------
+    It shows neither nonce nor body, and fits no other body:
+
+    >>> t = bind(bytes(32), b"a registration")
+    >>> len(t), t == bind(bytes(32), b"another registration")
+    (32, False)
+    >>> bind(bytes(31), b"a registration")
+    Traceback (most recent call last):
+    private_presence.errors.LengthError: a token's nonce has 32 bytes; got 31: ...
     """
     check_length(nonce, NONCE_SIZE, "a token's nonce")
     return hashlib.sha256(nonce + hashlib.sha256(body).digest()).digest()
@@ -140,6 +194,22 @@ def blind(role: int, day: int, t: bytes, rng: Randomness) -> BlindedToken:
     -------
     BlindedToken
         Its message is uniform in G1, whatever `t` is.
+
+    Raises
+    ------
+    LengthError
+        If `t` has another size.
+
+    Examples
+    --------
+    Only who knows r finds the hash in the message:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng = SystemRandomness()
+    >>> one, other = (blind(Role.REGISTER_ST, 100, bytes(32), rng) for _ in range(2))
+    >>> points = [decode_g1(b.message) * invert(b.r) for b in (one, other)]
+    >>> points[0] == points[1], one.message == other.message
+    (True, False)
     """
     r = random_scalar(rng)
     return BlindedToken(t, r, encode_g1(_point(role, day, t) * r))
@@ -159,6 +229,26 @@ def issue(key: TokenKey, message: bytes) -> bytes:
     -------
     bytes
         48.
+
+    Raises
+    ------
+    PointError
+        If the message is no point of prime order.
+    LengthError
+        If it has another size.
+
+    Examples
+    --------
+    The point at infinity is not signed:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = token_key(bytes(32), bytes(16), Role.REGISTER_ST, 100)
+    >>> blinded = blind(Role.REGISTER_ST, 100, bytes(32), SystemRandomness())
+    >>> len(issue(key, blinded.message))
+    48
+    >>> issue(key, bytes([0xC0]) + bytes(47))
+    Traceback (most recent call last):
+    private_presence.errors.PointError: a point of G1 is at infinity, ...
     """
     return encode_g1(decode_g1(message) * key.secret)
 
@@ -175,6 +265,24 @@ def remove_blinding(token: BlindedToken, signed: bytes) -> bytes:
     -------
     bytes
         80: t, then the signature.
+
+    Raises
+    ------
+    PointError
+        If the answer is no point of prime order.
+    LengthError
+        If it has another size.
+
+    Examples
+    --------
+    What is left is a signature of t alone: two issuances end in one token.
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng, key = SystemRandomness(), token_key(bytes(32), bytes(16), 2, 100)
+    >>> one, other = (blind(Role.REGISTER_ST, 100, bytes(32), rng) for _ in range(2))
+    >>> token = remove_blinding(one, issue(key, one.message))
+    >>> token == remove_blinding(other, issue(key, other.message)), len(token)
+    (True, 80)
     """
     T = decode_g1(signed) * invert(token.r)
     return bytes(token.t) + encode_g1(T)
@@ -200,6 +308,18 @@ def unblind(
         80: t, then the signature.
 
     Raises `VerificationError` if the issuer signed something else.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = token_key(bytes(32), bytes(16), Role.REGISTER_ST, 100)
+    >>> blinded = blind(Role.REGISTER_ST, 100, bytes(32), SystemRandomness())
+    >>> about = (Role.REGISTER_ST, 100, key.public)
+    >>> len(unblind(blinded, issue(key, blinded.message), *about))
+    80
+    >>> unblind(blinded, blinded.message, *about)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a token does not fit its day and ...
     """
     result = remove_blinding(token, signed)
     check_token(result, role, day, public)
@@ -225,6 +345,24 @@ def check_token(token: bytes, role: int, day: int, public: G2Point) -> bytes:
     ------
     VerificationError
         If the token is of another day, role or issuer.
+    LengthError
+        If it has another size.
+    PointError
+        If its signature is no point of prime order.
+
+    Examples
+    --------
+    A token of day 100 returns its t, and is not one of day 101:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = token_key(bytes(32), bytes(16), Role.REGISTER_ST, 100)
+    >>> blinded = blind(Role.REGISTER_ST, 100, b"t" * 32, SystemRandomness())
+    >>> token = remove_blinding(blinded, issue(key, blinded.message))
+    >>> check_token(token, Role.REGISTER_ST, 100, key.public) == b"t" * 32
+    True
+    >>> check_token(token, Role.REGISTER_ST, 101, key.public)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a token does not fit its day and ...
     """
     check_length(token, TOKEN_SIZE, "a token")
     t, T = token[:NONCE_SIZE], decode_g1(token[NONCE_SIZE:])
@@ -236,7 +374,16 @@ def check_token(token: bytes, role: int, day: int, public: G2Point) -> bytes:
 
 @dataclass(frozen=True)
 class Redeemed:
-    """A token with the key that it claims to be signed by."""
+    """A token with the key that it claims to be signed by.
+
+    Examples
+    --------
+    Its bytes do not show themselves, since who has them can spend them:
+
+    >>> key = token_key(bytes(32), bytes(16), Role.REGISTER_ST, 100)
+    >>> "token" in repr(Redeemed(bytes(80), Role.REGISTER_ST, 100, key.public))
+    False
+    """
 
     token: bytes = field(repr=False)
     role: int
@@ -261,6 +408,18 @@ def check_tokens(batch: Sequence[Redeemed], rng: Randomness) -> list[bool]:
     -------
     list of bool
         In the same order.
+
+    Examples
+    --------
+    One good token, and the same of a wrong day:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = token_key(bytes(32), bytes(16), Role.REGISTER_ST, 100)
+    >>> blinded = blind(Role.REGISTER_ST, 100, bytes(32), SystemRandomness())
+    >>> token = remove_blinding(blinded, issue(key, blinded.message))
+    >>> batch = [Redeemed(token, Role.REGISTER_ST, d, key.public) for d in (100, 101)]
+    >>> check_tokens(batch, SystemRandomness())
+    [True, False]
     """
     good = [False] * len(batch)
     parsed = {i: pair for i, item in enumerate(batch) if (pair := _parse(item))}

@@ -27,7 +27,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Member:
-    """Someone who holds a key of the current generation."""
+    """Someone who holds a key of the current generation.
+
+    Examples
+    --------
+    Whom a user knows is not printed:
+
+    >>> Member("bob", Scalar(2))
+    Member()
+    """
 
     name: str = field(repr=False)
     x: Scalar = field(repr=False)
@@ -35,7 +43,15 @@ class Member:
 
 @dataclass(frozen=True)
 class SlotUse:
-    """What occupies a slot: a member, or with an empty name a virtual one (F16)."""
+    """What occupies a slot: a member, or with an empty name a virtual one (F16).
+
+    Examples
+    --------
+    In print a virtual member looks like a real one:
+
+    >>> SlotUse(Scalar(2), ""), SlotUse(Scalar(3), "bob")
+    (SlotUse(), SlotUse())
+    """
 
     x: Scalar = field(repr=False)
     name: str = field(repr=False)
@@ -43,7 +59,20 @@ class SlotUse:
 
 @dataclass(frozen=True)
 class Pending:
-    """An LT record that was built, and is not yet known to be published (F3)."""
+    """An LT record that was built, and is not yet known to be published (F3).
+
+    Examples
+    --------
+    Until it is looked up, the circle itself stays as it was:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.publish_lt import prepare_lt
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle = prepare_lt(new_circle(101, rng), config, 101, rng)
+    >>> circle.pending.epoch, len(circle.pending.body), circle.pending.seq, circle.seq
+    (101, 613, 1, 0)
+    """
 
     epoch: int
     body: bytes
@@ -61,7 +90,16 @@ class Pending:
 
 @dataclass(frozen=True)
 class SentSt:
-    """The one ST record of an epoch; a retry sends these bytes (F34)."""
+    """The one ST record of an epoch; a retry sends these bytes (F34).
+
+    Examples
+    --------
+    What a user adds is not printed:
+
+    >>> sent = SentSt(28_800, b"body", b"value", b"tag", StPayload(2, b"hello"))
+    >>> "status=2" in repr(sent), "hello" in repr(sent)
+    (True, False)
+    """
 
     t: int
     body: bytes
@@ -72,7 +110,16 @@ class SentSt:
 
 @dataclass(frozen=True)
 class StChain:
-    """Short-term keys: a signing key, and the chain key of the next epoch `t`."""
+    """Short-term keys: a signing key, and the chain key of the next epoch `t`.
+
+    Examples
+    --------
+    The chain key, and who knows it, are not printed:
+
+    >>> chain = StChain(SigningKey(Secret(b"s"), b"p"), Secret(b"c"), 28_800, ("bob",))
+    >>> chain
+    StChain(signing=SigningKey(public=b'p'), t=28800, sent=None)
+    """
 
     signing: SigningKey
     ck: Secret = field(repr=False)
@@ -116,6 +163,16 @@ class Circle:
         A new generation was asked for, so that somebody can be invited.
     st : StChain or None
     pending : Pending or None
+
+    Examples
+    --------
+    Steps give a new circle, and none prints a name:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> before = new_circle(101, SystemRandomness())
+    >>> after = replace(before, suspended=("barbara",))
+    >>> before.suspended, after.suspended, "barbara" in repr(after)
+    ((), ('barbara',), False)
     """
 
     key: ManagerKey
@@ -150,6 +207,13 @@ def new_circle(epoch: int, rng: Randomness) -> Circle:
     -------
     Circle
         No short-term keys yet: they come with the first published LT record (F26).
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> circle = new_circle(101, SystemRandomness())
+    >>> circle.epoch, circle.seq, circle.members, circle.st
+    (101, 0, (), None)
     """
     key, signing = setup(rng), signing_key(rng.draw(64))
     return Circle(key, Secret(rng.draw(32)), signing, Secret(rng.draw(32)), epoch)
@@ -165,6 +229,13 @@ def member_names(circle: Circle) -> frozenset[str]:
     Returns
     -------
     frozenset of str
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> circle = new_circle(101, SystemRandomness())
+    >>> member_names(replace(circle, members=(Member("bob", Scalar(2)),)))
+    frozenset({'bob'})
     """
     return frozenset(member.name for member in circle.members)
 
@@ -179,6 +250,13 @@ def unwanted(circle: Circle) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> circle = new_circle(101, SystemRandomness())
+    >>> unwanted(replace(circle, suspended=("ann",), revoking=("zoe", "bob")))
+    ('zoe', 'bob', 'ann')
     """
     return circle.revoking + circle.suspended
 
@@ -198,6 +276,15 @@ def st_signing_key(seed: bytes, K: bytes, dep_id: bytes, epoch: int) -> SigningK
     Returns
     -------
     SigningKey
+
+    Examples
+    --------
+    The same again from a restored seed, another one in another epoch:
+
+    >>> seed, K = bytes(32), bytes(576)
+    >>> key = st_signing_key(seed, K, bytes(16), 101)
+    >>> [st_signing_key(seed, K, bytes(16), epoch) == key for epoch in (101, 102)]
+    [True, False]
     """
     return signing_key(kdf("st-key", seed + K, dep_id + u32(epoch), 64))
 
@@ -213,6 +300,16 @@ def with_used(circle: Circle, xs: list[Scalar]) -> Circle:
     Returns
     -------
     Circle
+
+    Examples
+    --------
+    Sorted, and each of them once:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> circle = new_circle(101, SystemRandomness())
+    >>> circle = with_used(circle, [Scalar(3), Scalar(2), Scalar(3)])
+    >>> [int.from_bytes(x, "big") for x in circle.used]
+    [2, 3]
     """
     new = {bytes(encode_scalar(x)) for x in xs}
     return replace(circle, used=tuple(sorted(new.union(circle.used))))

@@ -53,6 +53,17 @@ class Client:
     quiet_until : int
         A restored client registers for no epoch before this one: another body may be
         on its way for those.
+
+    Examples
+    --------
+    Steps give a new client; the one before stays as it was:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> before = new_client(config, 100, SystemRandomness())
+    >>> after = mark_restored(before, 130)
+    >>> before.phase, after.phase
+    ('active', 'restored')
     """
 
     dep_id: bytes
@@ -78,6 +89,14 @@ def new_client(config: Config, lt_epoch: int, rng: Randomness) -> Client:
     Returns
     -------
     Client
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32), circles=2)
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> [circle.epoch for circle in client.circles], client.friends
+    ([101, 101], ())
     """
     circles = tuple(new_circle(lt_epoch + 1, rng) for _ in range(config.circles))
     instance = bytes(rng.draw(16))
@@ -106,6 +125,20 @@ def accept_invitation(
     ------
     CapacityError
         If there are as many friends as the deployment allows.
+
+    Raises as `check_invitation` does too, if the invitation is not to be believed.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> nonce = rng.draw(32)
+    >>> _, data = invite(new_circle(101, rng), config, "bob", nonce, rng)
+    >>> client = new_client(config, 100, rng)
+    >>> client = accept_invitation(client, config, "ann", data, nonce)
+    >>> [(friend.name, friend.epoch) for friend in client.friends]
+    [('ann', 101)]
     """
     others = tuple(friend for friend in client.friends if friend.name != name)
     if len(others) >= config.max_friends:
@@ -128,6 +161,18 @@ def drop_friend(client: Client, name: str) -> Client:
     Returns
     -------
     Client
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> nonce = rng.draw(32)
+    >>> _, data = invite(new_circle(101, rng), config, "bob", nonce, rng)
+    >>> client = new_client(config, 100, rng)
+    >>> client = accept_invitation(client, config, "ann", data, nonce)
+    >>> len(client.friends), len(drop_friend(client, "ann").friends)
+    (1, 0)
     """
     kept = tuple(friend for friend in client.friends if friend.name != name)
     return replace(client, friends=kept)
@@ -153,6 +198,18 @@ def change_circle(
     ------
     InputError
         If there is no such circle.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.membership import ask_new_generation
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> change_circle(client, 0, ask_new_generation).circles[0].renew
+    True
+    >>> change_circle(client, 1, ask_new_generation)
+    Traceback (most recent call last):
+    private_presence.errors.InputError: circles 0 to 0 exist; got 1
     """
     if not 0 <= index < len(client.circles):
         raise InputError(f"circles 0 to {len(client.circles) - 1} exist; got {index}")
@@ -174,6 +231,14 @@ def mark_restored(client: Client, lt_epoch: int) -> Client:
     -------
     Client
         It walks and rolls forward before it registers again.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = mark_restored(new_client(config, 100, SystemRandomness()), 130)
+    >>> client.phase, client.quiet_until
+    ('restored', 132)
     """
     phase = advance(CLIENT, client.phase, "found restored")
     return replace(client, phase=phase, quiet_until=lt_epoch + 2)
@@ -194,6 +259,17 @@ def rekey(client: Client, config: Config, lt_epoch: int, rng: Randomness) -> Cli
     -------
     Client
         Invite everybody again.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> old = mark_restored(new_client(config, 100, rng), 130)
+    >>> new = rekey(old, config, 130, rng)
+    >>> new.phase, new.circles[0].epoch, new.instance == old.instance
+    ('active', 131, True)
+    >>> new.circles[0].signing == old.circles[0].signing
+    False
     """
     circles = tuple(new_circle(lt_epoch + 1, rng) for _ in range(config.circles))
     phase = advance(CLIENT, client.phase, "rekeyed")

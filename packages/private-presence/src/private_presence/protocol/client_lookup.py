@@ -42,6 +42,18 @@ def wanted(
     dict
         Tag to a function that says whether a value was signed for that tag.  At most
         C + F tags; the query hides how many.
+
+    Examples
+    --------
+    A client without friends asks for its own tag; noise is no answer to it:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> checks = wanted(client, config, Kind.LT, 101)
+    >>> [(len(tag), check(bytes(576))) for tag, check in checks.items()]
+    [(16, False)]
     """
     if kind is Kind.LT:
         places = [own_lt_place(circle, config, epoch) for circle in client.circles]
@@ -81,6 +93,21 @@ def take_lt(
     client : Client
     statuses : dict
         By friend.
+
+    Examples
+    --------
+    A client finds its own first record:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> from private_presence.protocol.client_publish import publish_lt
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> client = new_client(config, 100, rng)
+    >>> client = publish_lt(client, config, 0, 101, 100 * 86_400.0, rng)
+    >>> sent = client.circles[0].pending
+    >>> client, statuses = take_lt(client, config, 101, {sent.tag: sent.value})
+    >>> client.last_lt, client.circles[0].seq, statuses
+    (101, 1, {})
     """
     client = _take_own(client, config, epoch, values)
     statuses, friends = {}, []
@@ -133,6 +160,21 @@ def take_st(
     client : Client
     presence : dict
         By friend.
+
+    Examples
+    --------
+    A friend whose short-term keys did not come yet:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.client import accept_invitation, new_client
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> _, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> client = new_client(config, 100, rng)
+    >>> client = accept_invitation(client, config, "ann", data, bytes(32))
+    >>> take_st(client, config, 28_800, {})[1]
+    {'ann': (<Status.ABSENT: 'absent'>, None)}
     """
     presence, friends = {}, []
     for friend in client.friends:

@@ -45,6 +45,22 @@ def publish_lt(
     -------
     Client
         Save it, then send (`store.outgoing`).
+
+    Raises `StateError` if the client may not register yet, `EpochError` if the window
+    is not open, `InputError` if there is no such circle, and what `prepare_lt` raises.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> client = new_client(config, 100, rng)
+    >>> client = publish_lt(client, config, 0, 101, 100 * 86_400.0, rng)
+    >>> client.circles[0].pending.epoch
+    101
+    >>> publish_lt(client, config, 0, 101, 101 * 86_400.0, rng)
+    Traceback (most recent call last):
+    private_presence.errors.EpochError: LT epoch 101 takes registrations from ...
     """
     _check_may_register(client, epoch)
     check_window(config, Kind.LT, epoch, now)
@@ -78,6 +94,22 @@ def publish_st(
     -------
     Client
         Save it, then send.
+
+    Raises `StateError` if the client may not register yet, `EpochError` if the window
+    is not open, `InputError` if there is no such circle, and what `prepare_st` raises.
+
+    Examples
+    --------
+    Nobody is visible before the first LT record:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> client, now = new_client(config, 100, rng), 28_800 * 300.0
+    >>> publish_st(client, config, 0, 28_801, StPayload(2), now, rng)
+    Traceback (most recent call last):
+    private_presence.errors.StateError: this circle stays invisible in ST epoch 28801:
+    no LT record was published yet
     """
     _check_may_register(client, t // config.st_per_lt)
     check_window(config, Kind.ST, t, now)

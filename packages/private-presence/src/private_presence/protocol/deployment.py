@@ -30,7 +30,15 @@ MAX_DEPLOYMENT_SIZE = 2 * (MAX_CONFIG_SIZE + MAX_DIRECTORY_SIZE) + 64
 
 @dataclass(frozen=True)
 class Deployment:
-    """A configuration and a directory whose signatures were all checked."""
+    """A configuration and a directory whose signatures were all checked.
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> deployment.config.mode, deployment.directory.serial
+    ('xor', 1)
+    """
 
     config: Config
     directory: Directory

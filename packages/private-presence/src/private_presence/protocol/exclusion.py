@@ -15,7 +15,19 @@ RENEW_ONE_IN = 30  # a generation starts without a reason that often
 
 @dataclass(frozen=True)
 class Plan:
-    """Slots of the next record, who is in them, and who found none."""
+    """Slots of the next record, who is in them, and who found none.
+
+    Examples
+    --------
+    A virtual member sits wherever nobody is excluded (F16):
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> rng = SystemRandomness()
+    >>> plan = plan_exclusion(new_circle(101, rng), 2, rng)
+    >>> [use.name for use in plan.slots], plan.out, plan.left
+    (['', ''], (), ())
+    """
 
     slots: tuple[SlotUse, ...]
     out: tuple[str, ...]
@@ -40,6 +52,20 @@ def plan_exclusion(circle: Circle, n_slots: int, rng: Randomness) -> Plan:
     Returns
     -------
     Plan
+
+    Examples
+    --------
+    Three to remove, and two slots:
+
+    >>> from dataclasses import replace
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import Member, new_circle
+    >>> rng, names = SystemRandomness(), ("zoe", "bob", "eve")
+    >>> members = tuple(Member(name, Scalar(i)) for i, name in enumerate(names, 1))
+    >>> circle = replace(new_circle(101, rng), members=members, revoking=names)
+    >>> plan = plan_exclusion(circle, 2, rng)
+    >>> plan.out, plan.left, plan.new_generation
+    (('zoe', 'bob'), ('eve',), True)
     """
     outstanding = unwanted(circle)
     out, left = outstanding[:n_slots], outstanding[n_slots:]

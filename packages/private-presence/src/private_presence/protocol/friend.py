@@ -36,7 +36,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StKeys:
-    """A friend's short-term key, and the chain key of ST epoch `t`."""
+    """A friend's short-term key, and the chain key of ST epoch `t`.
+
+    Examples
+    --------
+    The chain key is not printed:
+
+    >>> StKeys(b"P_st", Secret(b"ck"), 28_800)
+    StKeys(public=b'P_st', t=28800)
+    """
 
     public: bytes
     ck: Secret = field(repr=False)
@@ -49,6 +57,15 @@ class Friend:
 
     `rk` is the ratchet secret of `epoch`, the one after the last record that opened;
     it stays there until another record opens or RETAIN epochs have passed (F4).
+
+    Examples
+    --------
+    Neither the name nor a secret is printed:
+
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> key = MemberKey(scalar(2), G1_GENERATOR, G2_GENERATOR)
+    >>> Friend("ann", key, b"Lambda", Secret(b"rk"), 101, 0)
+    Friend(key=MemberKey(), public=b'Lambda', epoch=101, seq=0, generation=0, st=None)
     """
 
     name: str = field(repr=False)
@@ -72,6 +89,18 @@ def friend_of(name: str, invitation: Invitation) -> Friend:
     Returns
     -------
     Friend
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.invitation import check_invitation
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> _, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> friend = friend_of("ann", check_invitation(data, config, bytes(32)))
+    >>> friend.name, friend.epoch, friend.st
+    ('ann', 101, None)
     """
     st = invitation.st
     keys = StKeys(st.public, st.ck, st.t) if st else None
@@ -96,6 +125,23 @@ def lt_place(friend: Friend, config: Config, epoch: int) -> Place | None:
     -------
     Place or None
         None if the epoch was opened before or is out of reach.
+
+    Examples
+    --------
+    It is where the owner publishes; there is none for an epoch gone by:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.invitation import check_invitation
+    >>> from private_presence.protocol.membership import invite
+    >>> from private_presence.protocol.publish_lt import own_lt_place
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> friend = friend_of("ann", check_invitation(data, config, bytes(32)))
+    >>> lt_place(friend, config, 103) == own_lt_place(circle, config, 103)
+    True
+    >>> lt_place(friend, config, 100) is None
+    True
     """
     if not _within(config, friend, epoch):
         return None
@@ -121,6 +167,21 @@ def read_lt(
     friend : Friend
         Unchanged unless the status is OK; then B, Lambda, rk, P_st and the epoch
         change together.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.invitation import check_invitation
+    >>> from private_presence.protocol.membership import invite
+    >>> from private_presence.protocol.publish_lt import prepare_lt
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> friend = friend_of("ann", check_invitation(data, config, bytes(32)))
+    >>> value = prepare_lt(circle, config, 101, rng).pending.value
+    >>> status, friend = read_lt(friend, config, 101, value)
+    >>> status, friend.epoch, friend.seq
+    (<Status.OK: 'ok'>, 102, 1)
     """
     if not _within(config, friend, epoch):
         return Status.ABSENT, friend
@@ -171,6 +232,17 @@ def forget(friend: Friend, config: Config, epoch: int) -> Friend:
     -------
     Friend
         At most RETAIN + 1 steps further.
+
+    Examples
+    --------
+    Thirty epochs back are within reach, and no more:
+
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> key = MemberKey(scalar(2), G1_GENERATOR, G2_GENERATOR)
+    >>> friend = Friend("ann", key, bytes(32), Secret(bytes(32)), 101, 0)
+    >>> forget(friend, config, 131) == friend, forget(friend, config, 132).epoch
+    (True, 102)
     """
     oldest = min(epoch - config.retain, friend.epoch + config.retain + 1)
     if oldest <= friend.epoch:
@@ -198,6 +270,19 @@ def st_place(friend: Friend, config: Config, t: int) -> Place | None:
     -------
     Place or None
         None without keys for this epoch.
+
+    Examples
+    --------
+    A chain key goes forward, never back:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> st = StKeys(signing_key(bytes(range(64))).public, Secret(bytes(32)), 28_800)
+    >>> key = MemberKey(scalar(2), G1_GENERATOR, G2_GENERATOR)
+    >>> friend = Friend("ann", key, bytes(32), Secret(bytes(32)), 101, 0, st=st)
+    >>> [st_place(friend, config, t) is None for t in (28_799, 28_800, 28_801)]
+    [True, False, False]
     """
     ck = _st_key(friend, config, t)
     if ck is None or friend.st is None:
@@ -223,6 +308,24 @@ def read_st(
     status : Status
     payload : StPayload or None
     friend : Friend
+
+    Examples
+    --------
+    A record is read once, since its chain key is then gone:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.curve import G1_GENERATOR, G2_GENERATOR, scalar
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.st_record import seal_st
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> owner, secret = signing_key(bytes(range(64))), Secret(bytes(32))
+    >>> st = StKeys(owner.public, secret, 28_800)
+    >>> key = MemberKey(scalar(2), G1_GENERATOR, G2_GENERATOR)
+    >>> friend = Friend("ann", key, bytes(32), secret, 101, 0, st=st)
+    >>> value, _ = seal_st(config, owner, secret, 28_800, StPayload(2), rng)
+    >>> status, payload, friend = read_st(friend, config, 28_800, value)
+    >>> status, payload, read_st(friend, config, 28_800, value)[0]
+    (<Status.OK: 'ok'>, StPayload(status=2), <Status.ABSENT: 'absent'>)
     """
     ck = _st_key(friend, config, t)
     if ck is None or friend.st is None:

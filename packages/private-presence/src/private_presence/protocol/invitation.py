@@ -37,7 +37,15 @@ MAX_INVITATION_SIZE = 1024  # about 620 bytes are used
 
 @dataclass(frozen=True)
 class StInvitation:
-    """Short-term keys from ST epoch `t` on: the friend is visible at once."""
+    """Short-term keys from ST epoch `t` on: the friend is visible at once.
+
+    Examples
+    --------
+    The chain key is not printed:
+
+    >>> StInvitation(b"P_st", Secret(b"ck"), 28_800)
+    StInvitation(public=b'P_st', t=28800)
+    """
 
     public: bytes
     ck: Secret = field(repr=False)
@@ -49,6 +57,19 @@ class Invitation:
     """A member's key, what checks it, and the keys of the circle.
 
     W and H serve the check only and are deleted after it; G is not among them (F1).
+
+    Examples
+    --------
+    A new friend reads from the owner's next epoch on:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> invitation = decode_invitation(data)
+    >>> invitation.epoch, invitation.seq, invitation.public == circle.signing.public
+    (101, 0, True)
     """
 
     dep_id: bytes
@@ -87,6 +108,22 @@ def sign_invitation(
     -------
     bytes
         The whole message.
+
+    Raises `LengthError` if the nonce has another length.
+
+    Examples
+    --------
+    `membership.invite` does it; here for the owner of another nonce:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> nonce = b"n" * 32
+    >>> again = sign_invitation(decode_invitation(data), circle.signing, nonce, rng)
+    >>> check_invitation(again, config, nonce).epoch
+    101
     """
     signature = sign(key, _signed_part(invitation, nonce), rng)
     return encode_record(replace(invitation, signature=signature))
@@ -102,6 +139,22 @@ def decode_invitation(data: bytes) -> Invitation:
     Returns
     -------
     Invitation
+        Not yet verified.
+
+    Raises `EncodingError` if a length, a version, a point or a number is wrong.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> _, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> decode_invitation(data).dep_id == config.dep_id
+    True
+    >>> decode_invitation(data[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.LengthError: 64 bytes expected at ...; 63 are left
     """
     result = decode_record(Invitation, data, MAX_INVITATION_SIZE)
     check_version(result.version, VERSION, "an invitation")
@@ -150,7 +203,23 @@ def check_invitation(data: bytes, config: Config, nonce: bytes) -> Invitation:
         If it is for another deployment.
 
     Raises `VerificationError` if the signature is for another recipient or by another
-    key, or if the member's key does not fit its group.
+    key, or if the member's key does not fit its group, and `EncodingError` as
+    `decode_invitation` does.
+
+    Examples
+    --------
+    Nobody passes an invitation on as her own:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.membership import invite
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> _, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> check_invitation(data, config, bytes(32)).epoch
+    101
+    >>> check_invitation(data, config, b"n" * 32)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     invitation = decode_invitation(data)
     if not equal(invitation.dep_id, config.dep_id):

@@ -415,6 +415,31 @@ def countersign(
         If raw file or own opening are others.
     ReplayError
         If another manifest was signed for this table.
+
+    Raises as `decode_manifest` and `check_contents` do too.
+
+    Examples
+    --------
+    One manifest, and no second one:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.manifest import Manifest, encode_manifest
+    >>> from private_presence.protocol.manifest import mix_salt
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config, zero = Config(key.public, (key.public,) * 2, key.public), bytes(32)
+    >>> state, opening = open_part(promise(Kind.ST, 7, rng), config, zero, key, rng)
+    >>> table, parts = (config.dep_id, Kind.ST, 7), (opening.part,) * 2
+    >>> about = (*table, 0, 128, zero, zero, (state.commitment,) * 2, parts)
+    >>> manifest = Manifest(*about, mix_salt(*table, zero, parts), (), b"layout")
+    >>> rest = (zero, 7 * 300.0, key, rng)
+    >>> state, signature = countersign(state, config, encode_manifest(manifest), *rest)
+    >>> len(signature)
+    64
+    >>> other = encode_manifest(replace(manifest, layout=b"another"))
+    >>> countersign(state, config, other, *rest)
+    Traceback (most recent call last):
+    private_presence.errors.ReplayError: another manifest was signed for this table: ...
     """
     manifest = decode_manifest(encoded)
     check_contents(manifest, config, previous)

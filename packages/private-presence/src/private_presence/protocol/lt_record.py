@@ -38,7 +38,16 @@ __all__ = ["OpenedLt", "open_lt", "open_lt_inner", "seal_lt", "unwrap_lt"]
 
 @dataclass(frozen=True)
 class OpenedLt:
-    """An LT record that opened: payload, header key, and the member's next B."""
+    """An LT record that opened: payload, header key, and the member's next B.
+
+    Examples
+    --------
+    Neither K nor the next B is printed:
+
+    >>> opened = OpenedLt(LtPayload(False, 1, b"P_st"), Secret(b"K"), G2Point())
+    >>> opened
+    OpenedLt(payload=LtPayload(new_generation=False, seq=1, public_st=b'P_st'))
+    """
 
     payload: LtPayload
     K: Secret = field(repr=False)
@@ -88,6 +97,22 @@ def seal_lt(
     value : bytes
         ``tag16 || wrapped header and inner ciphertext || signature``.
     where : Place
+
+    Raises as `encode_lt_payload` does, if the payload does not fit.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.curve import scalar
+    >>> from private_presence.primitives.manager_key import encapsulate, setup
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> key, st = signing_key(rng.draw(64)), signing_key(rng.draw(64))
+    >>> header, K = encapsulate(setup(rng), [scalar(2), scalar(3)], rng)
+    >>> about = (config, key, bytes(32), 101)
+    >>> value, where = seal_lt(*about, header, K, LtPayload(False, 1, st.public), rng)
+    >>> len(value), where == place(config.dep_id, Kind.LT, key.public, bytes(32), 101)
+    (576, True)
     """
     dep_id, head = config.dep_id, encode_header(header)
     where = place(dep_id, Kind.LT, key.public, rk, epoch)
@@ -116,6 +141,23 @@ def unwrap_lt(
     Returns
     -------
     header, inner : bytes
+
+    Examples
+    --------
+    A value shows no header until it is unwrapped:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.curve import scalar
+    >>> from private_presence.primitives.manager_key import encapsulate, setup
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> key, st = signing_key(rng.draw(64)), signing_key(rng.draw(64))
+    >>> header, K = encapsulate(setup(rng), [scalar(2), scalar(3)], rng)
+    >>> about = (config, key, bytes(32), 101)
+    >>> value, _ = seal_lt(*about, header, K, LtPayload(False, 1, st.public), rng)
+    >>> head, inner = unwrap_lt(config, key.public, bytes(32), 101, value[:-64])
+    >>> encode_header(header) == head, encode_header(header) in value, len(inner)
+    (True, False, 112)
     """
     tag, body = ct[:BOX_TAG_SIZE], ct[BOX_TAG_SIZE:]
     plain = wrap(_outer(config.dep_id, public, rk, epoch, tag), body)
@@ -147,6 +189,24 @@ def open_lt_inner(
     -------
     bytes
         The payload, still to be parsed.
+
+    Raises `VerificationError` if the box was made under other keys or changed.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.curve import scalar
+    >>> from private_presence.primitives.manager_key import encapsulate, setup
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> key, st = signing_key(rng.draw(64)), signing_key(rng.draw(64))
+    >>> header, K = encapsulate(setup(rng), [scalar(2), scalar(3)], rng)
+    >>> about, payload = (config, key, bytes(32), 101), LtPayload(False, 1, st.public)
+    >>> value, where = seal_lt(*about, header, K, payload, rng)
+    >>> parts = unwrap_lt(config, key.public, bytes(32), 101, value[:-64])
+    >>> plain = open_lt_inner(config, K, bytes(32), 101, where, *parts)
+    >>> decode_lt_payload(plain, config.slots) == payload
+    True
     """
     inner_key, data = _inner(config.dep_id, K, rk, epoch, where, header)
     return open_box(inner_key, inner, data)
@@ -179,6 +239,24 @@ def open_lt(
     status : Status
     opened : OpenedLt or None
         None unless the status is OK.
+
+    Examples
+    --------
+    Keys 2 and 3 are excluded, and key 4 is not:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.curve import scalar
+    >>> from private_presence.primitives.manager_key import encapsulate, join, setup
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> key, st = signing_key(rng.draw(64)), signing_key(rng.draw(64))
+    >>> group, rk = setup(rng), bytes(32)
+    >>> header, K = encapsulate(group, [scalar(2), scalar(3)], rng)
+    >>> payload = LtPayload(False, 1, st.public)
+    >>> value, _ = seal_lt(config, key, rk, 101, header, K, payload, rng)
+    >>> members = [join(group, scalar(x)) for x in (2, 3, 4)]
+    >>> [open_lt(config, m, key.public, rk, 101, value)[0].value for m in members]
+    ['excluded', 'excluded', 'ok']
     """
     try:
         where = place(config.dep_id, Kind.LT, public, rk, epoch)

@@ -75,6 +75,20 @@ def prepare_lt(
         If another record was built for this epoch: its keys are used up.
     EpochError
         If earlier epochs are not settled, or this one is.
+
+    Raises `CapacityError` too, if `aux` is too long.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle = prepare_lt(new_circle(101, rng), config, 101, rng, b"one")
+    >>> len(circle.pending.value), circle.pending.seq
+    (576, 1)
+    >>> prepare_lt(circle, config, 101, rng, b"another")
+    Traceback (most recent call last):
+    private_presence.errors.ConflictError: the record of LT epoch 101 is built and ...
     """
     pending = circle.pending
     if pending and pending.epoch == epoch:
@@ -133,6 +147,17 @@ def own_lt_place(circle: Circle, config: Config, epoch: int) -> Place | None:
     -------
     Place or None
         None for epochs whose ratchet secret is deleted, or out of reach.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle = prepare_lt(new_circle(101, rng), config, 101, rng)
+    >>> own_lt_place(circle, config, 101).tag == circle.pending.tag
+    True
+    >>> own_lt_place(circle, config, 100) is None
+    True
     """
     if not circle.epoch <= epoch <= circle.epoch + config.retain + 1:
         return None
@@ -167,6 +192,19 @@ def settle_lt(
     StateError
         If a transition record was built for an epoch that cannot be looked up any
         more: make a new circle and invite everybody again.
+
+    Examples
+    --------
+    What was not published is dropped, and did not count:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle = prepare_lt(new_circle(101, rng), config, 101, rng)
+    >>> published = settle_lt(circle, config, 101, circle.pending.value)
+    >>> dropped = settle_lt(circle, config, 101, None)
+    >>> (published.epoch, published.seq), (dropped.epoch, dropped.seq)
+    ((102, 1), (102, 0))
     """
     if epoch < circle.epoch:
         return circle
@@ -225,6 +263,20 @@ def commit(circle: Circle, config: Config, pending: Pending) -> Circle:
     -------
     Circle
         In a new generation if the record says so.
+
+    Examples
+    --------
+    Bob was to be removed:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.membership import invite, revoke
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle, _ = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> circle = prepare_lt(revoke(circle, "bob"), config, 101, rng)
+    >>> after = commit(circle, config, circle.pending)
+    >>> (circle.generation, circle.members), (after.generation, after.members)
+    ((0, (Member(),)), (1, ()))
     """
     epoch, K = pending.epoch, pending.K
     rk = step_rk(circle.rk, circle.epoch, epoch)

@@ -28,6 +28,23 @@ def why_invisible(circle: Circle, config: Config, t: int) -> str:
     -------
     str
         Empty if one may.
+
+    Examples
+    --------
+    Bob knows the short-term keys, and was suspended since:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.circle import new_circle
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> key, ck = signing_key(bytes(range(64))), Secret(bytes(32))
+    >>> chain = StChain(key, ck, 28_800, ("bob",))
+    >>> circle = replace(new_circle(101, SystemRandomness()), st=chain)
+    >>> why_invisible(circle, config, 28_800)
+    ''
+    >>> why_invisible(replace(circle, suspended=("bob",)), config, 28_800)
+    'an exclusion is not yet effective'
     """
     if circle.st is None:
         return "no LT record was published yet"
@@ -65,6 +82,25 @@ def prepare_st(
         If the user must stay invisible.
     EpochError
         If the epoch's chain key is deleted, or too far ahead.
+
+    Raises as `encode_st_payload` does too, if the payload does not fit.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.circle import new_circle
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> key, ck = signing_key(bytes(range(64))), Secret(bytes(32))
+    >>> chain = StChain(key, ck, 28_800, ())
+    >>> circle = replace(new_circle(101, rng), st=chain)
+    >>> circle = prepare_st(circle, config, 28_800, StPayload(2), rng)
+    >>> circle.st.sent.payload, circle.st.t
+    (StPayload(status=2), 28801)
+    >>> prepare_st(circle, config, 28_800, StPayload(3), rng)
+    Traceback (most recent call last):
+    private_presence.errors.ConflictError: the record of ST epoch 28800 is built and ...
     """
     chain = circle.st
     if chain and chain.sent and chain.sent.t == t:

@@ -31,7 +31,15 @@ __all__ = ["Place", "Status", "is_signed", "place", "sign_value", "signed_ct"]
 
 
 class Status(Enum):
-    """What came of a lookup; screens show the last four as one word, offline."""
+    """What came of a lookup; screens show the last four as one word, offline.
+
+    Examples
+    --------
+    These are shown as offline:
+
+    >>> [status.name for status in Status if status is not Status.OK]
+    ['ABSENT', 'MALFORMED', 'EXCLUDED', 'UNREADABLE']
+    """
 
     OK = "ok"
     ABSENT = "absent"
@@ -42,7 +50,15 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where the record of a key is in one epoch."""
+    """Where the record of a key is in one epoch.
+
+    Examples
+    --------
+    The factor, which leads from a blinded key to its owner, is not printed:
+
+    >>> Place(Secret(b"h"), b"P_b", b"tag")
+    Place(public=b'P_b', tag=b'tag')
+    """
 
     factor: Secret = field(repr=False)
     public: bytes  # P_b, known to R while it accepts
@@ -65,6 +81,19 @@ def place(dep_id: bytes, kind: Kind, public: bytes, chain: bytes, epoch: int) ->
     Returns
     -------
     Place
+
+    Raises `PointError` if the key is no valid point.
+
+    Examples
+    --------
+    Another place in every epoch:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> public = signing_key(bytes(range(64))).public
+    >>> here = place(bytes(16), Kind.ST, public, bytes(32), 7)
+    >>> next_one = place(bytes(16), Kind.ST, public, bytes(32), 8)
+    >>> len(here.tag), here.tag == next_one.tag, here.public == next_one.public
+    (16, False, False)
     """
     b = blind_secret(chain, kind, dep_id, epoch)
     factor = blind_factor(kind, dep_id, public, epoch, b)
@@ -98,6 +127,18 @@ def sign_value(
     -------
     bytes
         The value.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> where = place(config.dep_id, Kind.ST, key.public, bytes(32), 7)
+    >>> about = (config, Kind.ST, key, where, 7)
+    >>> value = sign_value(*about, b"c" * 64, SystemRandomness())
+    >>> value[:64] == b"c" * 64, len(value) == config.st_value_size
+    (True, True)
     """
     message = record_message(kind, config.dep_id, epoch, ct)
     return ct + sign(blind_signing(key, where.factor), message, rng)
@@ -124,6 +165,21 @@ def signed_ct(
     ------
     VerificationError
         If it was not made by the owner of this place for this epoch.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> where = place(config.dep_id, Kind.ST, key.public, bytes(32), 7)
+    >>> about = (config, Kind.ST, key, where, 7)
+    >>> value = sign_value(*about, b"c" * 64, SystemRandomness())
+    >>> signed_ct(config, Kind.ST, where, 7, value) == b"c" * 64
+    True
+    >>> signed_ct(config, Kind.ST, where, 8, value)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     size = value_size(config, kind)
     if len(value) != size:
@@ -152,6 +208,21 @@ def is_signed(
     -------
     bool
         What robust lookups decide by.
+
+    Examples
+    --------
+    Noise is not, and nothing is signed for another epoch too:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> where = place(config.dep_id, Kind.ST, key.public, bytes(32), 7)
+    >>> about = (config, Kind.ST, key, where, 7)
+    >>> value = sign_value(*about, b"c" * 64, SystemRandomness())
+    >>> tries = [(7, value), (8, value), (7, bytes(128))]
+    >>> [is_signed(config, Kind.ST, where, t, tried) for t, tried in tries]
+    [True, False, False]
     """
     try:
         signed_ct(config, kind, where, epoch, value)

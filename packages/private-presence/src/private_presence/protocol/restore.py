@@ -48,6 +48,22 @@ def roll_forward(
     ------
     StateError
         If epochs were left out, so that the generation cannot be established.
+
+    Raises `EncodingError` too, if the record was made from another seed.
+
+    Examples
+    --------
+    The backup is from before the record, whose short-term key comes back all the same:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.publish_lt import prepare_lt
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> backup = new_circle(101, rng)
+    >>> sent = prepare_lt(backup, config, 101, rng).pending
+    >>> circle = roll_forward(backup, config, 101, sent.value)
+    >>> circle.epoch, circle.seq, circle.st.signing == sent.signing_st
+    (102, 1, True)
     """
     if epoch < circle.epoch:
         return circle

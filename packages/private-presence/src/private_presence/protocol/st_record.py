@@ -54,6 +54,18 @@ def seal_st(
     -------
     value : bytes
     where : Place
+
+    Raises as `encode_st_payload` does, if the payload does not fit.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> key, ck, rng = signing_key(bytes(range(64))), bytes(32), SystemRandomness()
+    >>> value, where = seal_st(config, key, ck, 28_800, StPayload(2), rng)
+    >>> len(value), where == place(config.dep_id, Kind.ST, key.public, ck, 28_800)
+    (128, True)
     """
     where = place(config.dep_id, Kind.ST, key.public, ck, t)
     box_key, data = _st_box(config.dep_id, ck, t, where)
@@ -80,6 +92,19 @@ def open_st(
     -------
     status : Status
     payload : StPayload or None
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> key, ck, rng = signing_key(bytes(range(64))), bytes(32), SystemRandomness()
+    >>> value, _ = seal_st(config, key, ck, 28_800, StPayload(2, b"hello"), rng)
+    >>> status, payload = open_st(config, key.public, ck, 28_800, value)
+    >>> status, payload.aux
+    (<Status.OK: 'ok'>, b'hello')
+    >>> open_st(config, key.public, ck, 28_800, bytes(128))
+    (<Status.ABSENT: 'absent'>, None)
     """
     try:
         where = place(config.dep_id, Kind.ST, public, ck, t)

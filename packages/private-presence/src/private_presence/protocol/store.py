@@ -47,7 +47,18 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A body to send; a retry sends the same bytes."""
+    """A body to send; a retry sends the same bytes.
+
+    Examples
+    --------
+    Kind and epoch say when it may go:
+
+    >>> from private_presence.protocol.epochs import window
+    >>> message = Outgoing(Kind.ST, 7, bytes(165))
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> window(config, message.kind, message.epoch)
+    (1800.0, 2070.0)
+    """
 
     kind: Kind
     epoch: int
@@ -56,7 +67,22 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Saved(Generic[S]):
-    """A state that is on disk.  Only `Store.save` and `Store.load` make one."""
+    """A state that is on disk.  Only `Store.save` and `Store.load` make one.
+
+    Examples
+    --------
+    Every save counts:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> with TemporaryDirectory() as folder:
+    ...     saved = Store(Path(folder) / "state", Path(folder) / "mirror").save(client)
+    >>> client.counter, saved.client.counter
+    (0, 1)
+    """
 
     state: S
 
@@ -67,7 +93,23 @@ class Saved(Generic[S]):
 
 
 class Wrap(ABC):
-    """What lies around a state on disk: a seal, or nothing."""
+    """What lies around a state on disk: a seal, or nothing.
+
+    Examples
+    --------
+    A mark instead of a seal:
+
+    >>> class Marked(Wrap):
+    ...     def seal(self, data):
+    ...         return b"mine " + data
+    ...
+    ...     def unseal(self, data):
+    ...         if not data.startswith(b"mine "):
+    ...             raise CorruptStateError("not marked")
+    ...         return data[5:]
+    >>> Marked().seal(b"state"), Marked().unseal(b"mine state")
+    (b'mine state', b'state')
+    """
 
     @abstractmethod
     def seal(self, data: bytes) -> bytes:
@@ -118,7 +160,7 @@ class Plain(Wrap):
 
 
 def encode_state(state: Any) -> bytes:
-    """Write a state with a checksum.
+    r"""Write a state with a checksum.
 
     Parameters
     ----------
@@ -127,6 +169,19 @@ def encode_state(state: Any) -> bytes:
     Returns
     -------
     bytes
+
+    Raises `InputError` if it holds a value of a type that no state has.
+
+    Examples
+    --------
+    A name and a version come first, then the checksum:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> encode_state(client)[:12]
+    b'MP3v1-state\x01'
     """
     body = encode_record(state)
     return MAGIC + sha256(body).digest() + body
@@ -149,6 +204,18 @@ def decode_state(data: bytes, cls: type[S] = Client) -> S:
     ------
     CorruptStateError
         If it is not what `encode_state` wrote.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> data = encode_state(new_client(config, 100, SystemRandomness()))
+    >>> decode_state(data).dep_id == config.dep_id
+    True
+    >>> decode_state(data[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.CorruptStateError: expected a whole state file of ...
     """
     head = len(MAGIC) + 32
     checksum, body = data[len(MAGIC) : head], data[head:]
@@ -179,6 +246,25 @@ class Store(Generic[S]):
         Of the state: `Client`, or a frozen dataclass with a field ``client``.
     wrap : Wrap
         What lies around the state on disk.
+
+    Examples
+    --------
+    A state comes back as it was saved; one without its mirror is a copy:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> with TemporaryDirectory() as folder:
+    ...     path, mirror = Path(folder) / "state", Path(folder) / "mirror"
+    ...     saved = Store(path, mirror).save(client)
+    ...     loaded = Store(path, mirror).load(config)
+    ...     Store(path, Path(folder) / "no mirror").load(config)
+    Traceback (most recent call last):
+    private_presence.errors.RestoredStateError: this state is older than what ...
+    >>> loaded == saved
+    True
     """
 
     def __init__(
@@ -268,6 +354,9 @@ class Store(Generic[S]):
         -------
         Client, or a dataclass around one
             Not yet saved, so that nothing can be sent from it.
+
+        Raises `LostStateError`, `CorruptStateError` and `ForeignStateError` as `load`
+        does.
         """
         state = self._read(config)
         return _with_client(state, replace(_client(state), instance=instance))
@@ -330,6 +419,20 @@ def outgoing(saved: Saved) -> list[Outgoing]:
     Returns
     -------
     list of Outgoing
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import new_client
+    >>> from private_presence.protocol.client_publish import publish_lt
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> client = new_client(config, 100, rng)
+    >>> client = publish_lt(client, config, 0, 101, 100 * 86_400.0, rng)
+    >>> with TemporaryDirectory() as folder:
+    ...     saved = Store(Path(folder) / "state", Path(folder) / "mirror").save(client)
+    >>> [(it.kind.name, it.epoch, len(it.body)) for it in outgoing(saved)]
+    [('LT', 101, 613)]
     """
     result = []
     for circle in saved.client.circles:

@@ -35,6 +35,21 @@ def withdraw_lt(circle: Circle, config: Config, rng: Randomness) -> bytes:
     ------
     StateError
         If nothing is on its way.
+
+    Examples
+    --------
+    By its length it could be a registration:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.messages import decode_body, verify_withdrawal
+    >>> from private_presence.protocol.publish_lt import prepare_lt
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> circle = prepare_lt(new_circle(101, rng), config, 101, rng)
+    >>> body = withdraw_lt(circle, config, rng)
+    >>> verify_withdrawal(config, decode_body(config, body))
+    >>> len(body) == len(circle.pending.body)
+    True
     """
     pending = circle.pending
     if pending is None:
