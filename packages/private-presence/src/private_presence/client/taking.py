@@ -32,6 +32,23 @@ def with_wrong_answer(
     Returns
     -------
     Device
+
+    Examples
+    --------
+    Of a setting, only the clock matters here:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.server.clock import ManualClock
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> setting = Setting(
+    ...     None, None, None, ManualClock(8_641_517.25), None, True, 30.0, {}
+    ... )
+    >>> device = with_wrong_answer(device, setting, Kind.ST, 28_805)
+    >>> device.outcomes[0].word, device.alarms[0].what
+    ('wrong answer', 'answer')
     """
     device = with_outcome(device, setting, "lookup", kind, epoch, "wrong answer")
     return with_alarm(
@@ -64,6 +81,33 @@ def take_found(
     Returns
     -------
     Device
+
+    Examples
+    --------
+    A friend whose record was not found is offline, whatever the reason:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.requests import accept
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.membership import invite
+    >>> from private_presence.server.clock import ManualClock
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> _, data = invite(new_circle(101, rng), config, "bob", bytes(32), rng)
+    >>> bob, _ = accept(
+    ...     new_device(config, 100, rng), config, "alice", data, (bytes(32),)
+    ... )
+    >>> clock = ManualClock(8_641_517.25)
+    >>> setting = Setting(
+    ...     Deployment(config, None), None, None, clock, rng, True, 30.0, {}
+    ... )
+    >>> bob = take_found(bob, setting, Kind.ST, 28_805, Lookup({}, consistent=True))
+    >>> [(sight.name, sight.t, sight.online) for sight in bob.sights]
+    [('alice', 28805, False)]
+    >>> bob.outcomes[0].word, bob.alarms
+    ('complete', ())
     """
     if not found.consistent:
         device = with_wrong_answer(device, setting, kind, epoch)
@@ -124,7 +168,7 @@ def _take_lt(
     values: Mapping[bytes, bytes | None],
 ) -> Device:
     before = device.client
-    client, statuses = take_lt(before, setting.config, epoch, values)
+    client, statuses = take_lt(before, setting.config, epoch, values, _now(setting))
     device = with_dropped(device, setting, client, epoch)
     ready = {s.name: s for s in device.sights}
     sights = []

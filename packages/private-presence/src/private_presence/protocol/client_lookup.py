@@ -6,6 +6,7 @@ from functools import partial
 
 from private_presence.errors import PresenceError, RestoredStateError
 from private_presence.primitives.secret import equal
+from private_presence.protocol.circle import Circle
 from private_presence.protocol.client import Client, mark_restored
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
@@ -76,7 +77,11 @@ def _checks(
 
 
 def take_lt(
-    client: Client, config: Config, epoch: int, values: Mapping[bytes, bytes | None]
+    client: Client,
+    config: Config,
+    epoch: int,
+    values: Mapping[bytes, bytes | None],
+    today: int,
 ) -> tuple[Client, dict[str, Status]]:
     """Process a looked-up LT epoch, whose countersigned manifest is verified.
 
@@ -87,10 +92,14 @@ def take_lt(
     epoch : int
     values : mapping
         Tag to value, for the tags of `wanted`; noise for absent ones is fine.
+    today : int
+        The present LT epoch: `epoch`, or a later one during a walk.
 
     Returns
     -------
     client : Client
+        "restored" if the epoch shows that the state is older than what this device
+        has done; it rolls forward with this epoch already.
     statuses : dict
         By friend.
 
@@ -105,11 +114,11 @@ def take_lt(
     >>> client = new_client(config, 100, rng)
     >>> client = publish_lt(client, config, 0, 101, 100 * 86_400.0, rng)
     >>> sent = client.circles[0].pending
-    >>> client, statuses = take_lt(client, config, 101, {sent.tag: sent.value})
+    >>> client, statuses = take_lt(client, config, 101, {sent.tag: sent.value}, 101)
     >>> client.last_lt, client.circles[0].seq, statuses
     (101, 1, {})
     """
-    client = _take_own(client, config, epoch, values)
+    client = _take_own(client, config, epoch, values, today)
     statuses, friends = {}, []
     for friend in client.friends:
         where = lt_place(friend, config, epoch)
@@ -122,24 +131,39 @@ def take_lt(
 
 
 def _take_own(
-    client: Client, config: Config, epoch: int, values: Mapping[bytes, bytes | None]
+    client: Client,
+    config: Config,
+    epoch: int,
+    values: Mapping[bytes, bytes | None],
+    today: int,
 ) -> Client:
-    careful = client.phase == "restored" or epoch < client.quiet_until
-    settle = roll_forward if careful else settle_lt
     places = [own_lt_place(circle, config, epoch) for circle in client.circles]
     found = [values.get(where.tag) if where else None for where in places]
-    pairs = zip(client.circles, found, strict=True)
+    before = client.phase
     try:
-        circles = [settle(circle, config, epoch, value) for circle, value in pairs]
-    except RestoredStateError:
-        return mark_restored(client, epoch)
+        client = _settled(client, config, epoch, found, today)
     except PresenceError:
-        phase = advance(CLIENT, client.phase, "generation lost")
-        return replace(client, phase=phase)
-    client = replace(client, circles=tuple(circles))
-    if client.phase == "restored" and epoch >= client.quiet_until - 2:
-        client = replace(client, phase=advance(CLIENT, client.phase, "rolled forward"))
+        return replace(client, phase=advance(CLIENT, before, "generation lost"))
+    if before == "restored" and epoch >= client.quiet_until - 2:
+        client = replace(client, phase=advance(CLIENT, before, "rolled forward"))
     return client
+
+
+def _settled(
+    client: Client, config: Config, epoch: int, found: list[bytes | None], today: int
+) -> Client:
+    def each(settle: Callable[..., Circle]) -> Client:
+        pairs = zip(client.circles, found, strict=True)
+        circles = [settle(circle, config, epoch, value) for circle, value in pairs]
+        return replace(client, circles=tuple(circles))
+
+    if client.phase != "restored" and epoch >= client.quiet_until:
+        try:
+            return each(settle_lt)
+        except RestoredStateError:
+            # State and mirror were put back together: only the table tells (F5).
+            client = mark_restored(client, today)
+    return each(roll_forward)
 
 
 def take_st(

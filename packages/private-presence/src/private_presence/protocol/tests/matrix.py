@@ -170,7 +170,7 @@ class Matrix:
         for at in lt_lookups(config, epoch, client.last_lt):
             tags = lk.wanted(client, config, Kind.LT, at)
             values = self.service.look_up(Kind.LT, at, tags)
-            client, statuses = lk.take_lt(client, config, at, values)
+            client, statuses = lk.take_lt(client, config, at, values, epoch)
             self.model_settle(name, at)
             for other, status in statuses.items():
                 expected = self.readings[name, other].read(name, self.owners[other], at)

@@ -48,10 +48,10 @@ def befriend(owner, reader, config, rng, name="friend", reader_name="reader"):
     return owner, cl.accept_invitation(reader, config, name, data, nonce)
 
 
-def publish(client, config, epoch, rng):
+def publish(client, config, epoch, rng, circle=0):
     now = start_of(config, Kind.LT, epoch - 1)
-    client = cp.publish_lt(client, config, 0, epoch, now, rng)
-    pending = client.circles[0].pending
+    client = cp.publish_lt(client, config, circle, epoch, now, rng)
+    pending = client.circles[circle].pending
     return client, {pending.tag: pending.value}
 
 
@@ -98,7 +98,7 @@ def test_f04_attack11_clients_with_and_without_friends_look_up_alike(rng):
                 tags = lk.wanted(client, config, Kind.LT, epoch)
                 assert len(tags) <= config.max_friends + config.circles
                 plan.append(epoch)
-                client, _ = lk.take_lt(client, config, epoch, {})
+                client, _ = lk.take_lt(client, config, epoch, {}, now)
         # A function of the clock alone, whoever the friends are.
         assert plan == [100, 101, 101, 102, 103, 104, 105, 106], found
 
@@ -148,15 +148,15 @@ def test_f06_a_restored_manager_rolls_forward_before_it_registers(rng):
     alice = cl.change_circle(alice, 0, lambda c: membership.revoke(c, "carol"))
     for epoch in (START, START + 1):
         alice, tables[epoch] = publish(alice, config, epoch, rng)
-        alice, _ = lk.take_lt(alice, config, epoch, tables[epoch])
-        bob, statuses = lk.take_lt(bob, config, epoch, tables[epoch])
+        alice, _ = lk.take_lt(alice, config, epoch, tables[epoch], epoch)
+        bob, statuses = lk.take_lt(bob, config, epoch, tables[epoch], epoch)
         assert statuses == {"alice": records.Status.OK}
     now = START + 1
     restored = cl.mark_restored(backup, now)
     with pytest.raises(StateError, match="walk the retained epochs"):
         publish(restored, config, now + 1, rng)
     for epoch in lt_lookups(config, now, restored.last_lt):
-        restored, _ = lk.take_lt(restored, config, epoch, tables.get(epoch, {}))
+        restored, _ = lk.take_lt(restored, config, epoch, tables.get(epoch, {}), now)
     assert restored.phase == "active"
     mine, hers = restored.circles[0], alice.circles[0]
     assert (mine.key, mine.signing, mine.rk) == (hers.key, hers.signing, hers.rk)
@@ -165,13 +165,13 @@ def test_f06_a_restored_manager_rolls_forward_before_it_registers(rng):
     # A record for now + 1 may be on its way from before: it stays quiet for that one.
     with pytest.raises(StateError):
         publish(restored, config, now + 1, rng)
-    restored, _ = lk.take_lt(restored, config, now + 1, {})
+    restored, _ = lk.take_lt(restored, config, now + 1, {}, now + 1)
     restored, table = publish(restored, config, now + 2, rng)
-    bob, _ = lk.take_lt(bob, config, now + 1, {})
-    assert lk.take_lt(bob, config, now + 2, table)[1] == {"alice": records.Status.OK}
+    bob, _ = lk.take_lt(bob, config, now + 1, {}, now + 1)
+    assert lk.take_lt(bob, config, now + 2, table, now + 2)[1] == {"alice": records.Status.OK}
     for epoch in (START, START + 1):
-        carol, _ = lk.take_lt(carol, config, epoch, tables[epoch])
-    assert lk.take_lt(carol, config, now + 2, table)[1]["alice"] is not (
+        carol, _ = lk.take_lt(carol, config, epoch, tables[epoch], epoch)
+    assert lk.take_lt(carol, config, now + 2, table, now + 2)[1]["alice"] is not (
         records.Status.OK
     )
 
@@ -195,7 +195,7 @@ def test_f06_a_gap_asks_for_rekeying_and_rekeying_heals(rng):
     with pytest.raises(StateError, match="rekey now"):
         roll_forward(client.circles[0], config, START + 5, None)
     # The epoch's own tag cannot be established: the client refuses to go on.
-    client, _ = lk.take_lt(client, config, START + 5, {})
+    client, _ = lk.take_lt(client, config, START + 5, {}, START + 9)
     assert client.phase == "rekey"
     with pytest.raises(StateError):
         publish(client, config, START + 9, rng)
@@ -210,10 +210,40 @@ def test_f05_a_second_device_is_noticed(rng):
     two = one
     one, table = publish(one, config, START, SeededRandomness("one"))
     two, _ = publish(two, config, START, SeededRandomness("two"))
-    two, _ = lk.take_lt(two, config, START, table)
+    two, _ = lk.take_lt(two, config, START, table, START)
     assert two.phase == "restored"
-    one, _ = lk.take_lt(one, config, START, table)
+    one, _ = lk.take_lt(one, config, START, table, START)
     assert one.phase == "active"
+
+
+@pytest.mark.parametrize("days", [1, 2, 4])
+def test_f06_a_disk_that_was_put_back_whole_rolls_forward(rng, days):
+    """State and mirror agree: only the first table of one's own tells (F5)."""
+    config = deployment(circles=2)
+    alice = cl.new_client(config, NOW, rng)
+    alice, _ = befriend(alice, cl.new_client(config, NOW, rng), config, rng)
+    old, tables = alice, {}
+    for epoch in range(START, START + days):
+        for circle in range(config.circles):
+            alice, table = publish(alice, config, epoch, rng, circle)
+            tables.setdefault(epoch, {}).update(table)
+        alice, _ = lk.take_lt(alice, config, epoch, tables[epoch], epoch)
+    today, phases = START + days - 1, []
+    for epoch in lt_lookups(config, today, old.last_lt):
+        old, _ = lk.take_lt(old, config, epoch, tables.get(epoch, {}), today)
+        phases.append(old.phase)
+    assert "restored" in phases
+    assert "rekey" not in phases
+    assert old.quiet_until == today + 2  # a record for tomorrow may be on its way
+    with pytest.raises(StateError, match="walk the retained epochs"):
+        publish(old, config, today + 1, rng)
+    for epoch in lt_lookups(config, today + 1, old.last_lt):
+        old, _ = lk.take_lt(old, config, epoch, tables.get(epoch, {}), today + 1)
+    assert old.phase == "active"
+    for mine, hers in zip(old.circles, alice.circles, strict=True):
+        assert (mine.key, mine.signing) == (hers.key, hers.signing)
+        assert mine.members == hers.members
+    publish(old, config, today + 2, rng)
 
 
 def test_machines_are_complete_tables():
@@ -320,7 +350,7 @@ def test_f19_one_friends_record_does_not_disturb_anothers(rng):
     good, table = publish(good, config, START, rng)
     value = crafted(group, bent(good_payload(group), *BAD["small-order key"]))
     values = {group.circle.pending.tag: value, **table}
-    _, statuses = lk.take_lt(reader, config, START, values)
+    _, statuses = lk.take_lt(reader, config, START, values, START)
     assert {n: s.value for n, s in statuses.items()} == {
         "bad": "malformed",
         "good": "ok",
@@ -361,8 +391,8 @@ def test_attack4_a_registrar_that_swaps_records_shows_nobody_the_wrong_friend(rn
         _, table = publish(owner, config, START, rng)
         tables |= table
     swapped = dict(zip(tables, reversed(tables.values()), strict=True))
-    _, honest = lk.take_lt(reader, config, START, tables)
-    after, statuses = lk.take_lt(reader, config, START, swapped)
+    _, honest = lk.take_lt(reader, config, START, tables, START)
+    after, statuses = lk.take_lt(reader, config, START, swapped, START)
     assert {status.value for status in honest.values()} == {"ok"}
     assert {status.value for status in statuses.values()} == {"absent"}
     assert after.friends == reader.friends
