@@ -16,7 +16,7 @@ from private_presence.protocol.deployment import (
 from private_presence.protocol.directory import Party, split_address
 from private_presence.protocol.epochs import Kind, epoch_at, median_skew
 from private_presence.protocol.manifest import (
-    MAX_MANIFEST_SIZE,
+    MAX_SIGNED_SIZE,
     Manifest,
     encode_manifest,
     manifest_hash,
@@ -89,6 +89,25 @@ async def check_network(
     Returns
     -------
     list of Finding
+
+    Examples
+    --------
+    Nobody is there:
+
+    >>> from private_presence.errors import PeerError
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> class Away(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         raise PeerError("nobody there")
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> party = Party("a.example:443", "", b"no certificate")
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, (party,) * 3))
+    >>> findings = asyncio.run(check_network(deployment, Away(), lambda: 600.0))
+    >>> print(findings[0])
+    fix  registrar: nobody there (is this machine online?)
+    >>> [finding.what for finding in findings if finding.good]
+    []
     """
     names = names_of(deployment)
     parties = range(len(names))
@@ -193,6 +212,19 @@ def check_times(deployment: Deployment, ahead: Sequence[float]) -> Finding:
     -------
     Finding
         Good if the difference may be due to the whole seconds of Date fields.
+
+    Examples
+    --------
+    One server's clock is wrong, not this one:
+
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> check_times(deployment, [0.25, -0.25, 900.0]).good
+    True
+    >>> print(check_times(deployment, [40.0, 41.0, 40.0]))
+    fix  clock: +40.0 s from the servers'; 5 s are allowed: set it
     """
     if not ahead:
         return Finding("clock", False, "no server told its time: see the lines above")
@@ -219,6 +251,22 @@ async def check_manifests(
     Returns
     -------
     Finding
+
+    Examples
+    --------
+    Nobody is there:
+
+    >>> from private_presence.errors import PeerError
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> class Away(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         raise PeerError("nobody there")
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> party = Party("a.example:443", "", b"certificate")
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, (party,) * 3))
+    >>> print(asyncio.run(check_manifests(deployment, Away(), Kind.ST, 600.0)))
+    fix  ST table: of epoch 2 is not served by all; nor is the one before
     """
     what = f"{kind.name} table"
     epoch = epoch_at(deployment.config, kind, now)
@@ -248,7 +296,7 @@ async def _manifest(
     path = f"/v1/manifest/{kind.name.lower()}/{epoch}"
     bodies = set()
     for party in range(len(deployment.directory.parties)):
-        answer = await _get(transport, party, path, 2 * MAX_MANIFEST_SIZE)
+        answer = await _get(transport, party, path, MAX_SIGNED_SIZE)
         if isinstance(answer, str) or answer.status != 200:
             return None
         bodies.add(answer.body)

@@ -72,6 +72,20 @@ def propose(
     ------
     InputError
         If the roles do not fit, or a constant is unknown.
+
+    Raises `ConfigError` too, if the constants do not fit each other.
+
+    Examples
+    --------
+    >>> party = Party("a.example:443", "a.example:444", b"certificate")
+    >>> server = Introduction("pir", bytes(32), b"", party)
+    >>> registrar = Introduction("registrar", bytes(32), bytes(32), party)
+    >>> proposal = propose([registrar, server, server, server], {"retain": 9})
+    >>> proposal.config.retain, proposal.config.privacy, proposal.directory.serial
+    (9, 2, 1)
+    >>> propose([registrar], {})
+    Traceback (most recent call last):
+    private_presence.errors.InputError: expected introductions of one registrar, ...
     """
     registrar, servers, relay = _by_role(introductions)
     allowed = {f.name for f in fields(Config)} - set(KEY_FIELDS)
@@ -122,6 +136,22 @@ def renew(deployment: Deployment, introductions: Sequence[Introduction]) -> Prop
     ------
     InputError
         If an introduction's key is not of this deployment: that is a new deployment.
+
+    Examples
+    --------
+    A relay joins:
+
+    >>> party = Party("a.example:443", "a.example:444", b"certificate")
+    >>> server = Introduction("pir", bytes(32), b"", party)
+    >>> registrar = Introduction("registrar", bytes(32), bytes(32), party)
+    >>> proposal = propose([registrar, server, server], {})
+    >>> deployment = Deployment(proposal.config, proposal.directory)
+    >>> relay = Introduction("relay", b"", b"", Party("b.example:443", "", b"c"))
+    >>> changed = renew(deployment, [relay])
+    >>> changed.config == proposal.config, changed.directory.serial
+    (True, 2)
+    >>> changed.directory.relay.address
+    'b.example:443'
     """
     config, directory = deployment.config, deployment.directory
     keys = [config.registrar, *config.servers]
@@ -160,6 +190,28 @@ def endorse(folder: Path, proposal: Proposal, rng: Randomness) -> Endorsement:
     VerificationError
         If one's own key or entry is wrong, or two parties share an authority: they
         would not be independent.
+
+    Raises `ConflictError` too, if another directory with this serial or a later one was
+    signed before.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng, constants = SystemRandomness(), {"mode": "download"}
+    >>> party = Party("a.example:443", "a.example:444", b"certificate")
+    >>> server = Introduction("pir", bytes(32), b"", party)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     own = make_operator(
+    ...         Path(folder), "registrar", "r.example:443", "", 1.8e9, rng
+    ...     )
+    ...     signed = endorse(Path(folder), propose([own, server], constants), rng)
+    ...     moved = replace(own, party=replace(own.party, address="evil.example:443"))
+    ...     endorse(Path(folder), propose([moved, server], constants), rng)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: the proposal has another address ...
+    >>> signed.key == own.key, len(signed.config), len(signed.directory)
+    (True, 64, 64)
     """
     files = OperatorFolder(folder)
     own, keys = files.introduction(), files.keys()
@@ -170,17 +222,22 @@ def endorse(folder: Path, proposal: Proposal, rng: Randomness) -> Endorsement:
             "the proposal has another address or authority for this operator than its "
             "introduction: send the introduction again"
         )
-    anchors = [party.anchor for party in proposal.directory.parties]
-    if len(set(anchors)) < len(anchors):
-        raise VerificationError(
-            "two parties of the proposal have one authority, so they are one operator: "
-            "refuse it"
-        )
+    _check_independent(proposal.directory)
     _check_history(files, proposal.directory)
     files.note_signed(proposal.directory)
     config = sign_config(proposal.config, keys.key, rng)
     data = encode_directory(proposal.directory)
     return Endorsement(own.key, config, sign_directory(data, keys.key, rng))
+
+
+def _check_independent(directory: Directory) -> None:
+    # The relay too: who runs it and a server knows who asked what (F11).
+    named = [*directory.parties, *([directory.relay] if directory.relay else [])]
+    if len({party.anchor for party in named}) < len(named):
+        raise VerificationError(
+            "two parties of the proposal have one authority, so they are one operator: "
+            "refuse it"
+        )
 
 
 def _entry(own: Introduction, proposal: Proposal) -> Party:
@@ -226,6 +283,25 @@ def combine(proposal: Proposal, endorsements: Sequence[Endorsement]) -> bytes:
     ------
     InputError
         If somebody has not signed.
+
+    Raises `VerificationError` too, if somebody has signed something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng, peer = SystemRandomness(), "a.example:444"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     r, a = Path(folder, "r"), Path(folder, "a")
+    ...     registrar = make_operator(r, "registrar", "r.example:443", "", 1.8e9, rng)
+    ...     server = make_operator(a, "pir", "a.example:443", peer, 1.8e9, rng)
+    ...     proposal = propose([registrar, server], {"mode": "download"})
+    ...     signed = [endorse(operator, proposal, rng) for operator in (a, r)]
+    >>> decode_deployment(combine(proposal, signed)).config == proposal.config
+    True
+    >>> combine(proposal, signed[:1])
+    Traceback (most recent call last):
+    private_presence.errors.InputError: the signatures of the registrar are missing: ...
     """
     config = proposal.config
     keys = [config.registrar, *config.servers]

@@ -54,6 +54,16 @@ class Introduction:
     key, issuer : bytes
         Public keys of 32 bytes; empty where the role has none.
     party : Party
+
+    Examples
+    --------
+    A relay signs nothing, so it has no key:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> relay = Introduction("relay", b"", b"", Party("a.example:443", "", b"c"))
+    >>> data = encode_introduction(relay, None, SystemRandomness())
+    >>> decode_introduction(data) == relay
+    True
     """
 
     role: str
@@ -65,7 +75,24 @@ class Introduction:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What all operators are to sign."""
+    """What all operators are to sign.
+
+    Parameters
+    ----------
+    config : Config
+    directory : Directory
+
+    Examples
+    --------
+    Another serial makes another proposal:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> party = Party("a.example:443", "", b"certificate")
+    >>> directories = [Directory(config.dep_id, n, (party,) * 3) for n in (1, 2)]
+    >>> names = {Proposal(config, directory).name for directory in directories}
+    >>> len(names), {len(name) for name in names}
+    (2, {16})
+    """
 
     config: Config
     directory: Directory
@@ -78,7 +105,21 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Endorsement:
-    """One operator's two signatures under a proposal."""
+    """One operator's two signatures under a proposal.
+
+    Parameters
+    ----------
+    key : bytes, 32
+        Of who signs.
+    config, directory : bytes, 64
+        Signatures, as of `sign_config` and `sign_directory`.
+
+    Examples
+    --------
+    >>> endorsement = Endorsement(bytes(32), b"c" * 64, b"d" * 64)
+    >>> decode_endorsement(encode_endorsement(endorsement)) == endorsement
+    True
+    """
 
     key: bytes
     config: bytes
@@ -101,6 +142,17 @@ def encode_introduction(
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> party = Party("a.example:443", "a.example:444", b"certificate")
+    >>> server = Introduction("pir", key.public, b"", party)
+    >>> data = encode_introduction(server, key, SystemRandomness())
+    >>> decode_introduction(data).party.peer
+    'a.example:444'
     """
     body = encode_record(introduction)
     signature = b"" if key is None else sign(key, _introducing(body), rng)
@@ -124,6 +176,19 @@ def decode_introduction(data: bytes) -> Introduction:
         If it has another form or an unknown role.
     VerificationError
         If its key did not sign it.
+
+    Examples
+    --------
+    Somebody introduces herself with another's key:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key, other = signing_key(bytes(range(64))), signing_key(b"b" * 64)
+    >>> party = Party("evil.example:443", "evil.example:444", b"certificate")
+    >>> forged = Introduction("pir", key.public, b"", party)
+    >>> decode_introduction(encode_introduction(forged, other, SystemRandomness()))
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
     """
     body, signature = _pair(data, MAX_INTRODUCTION_SIZE, "an introduction")
     introduction = decode_record(Introduction, body, MAX_INTRODUCTION_SIZE)
@@ -147,6 +212,14 @@ def encode_proposal(proposal: Proposal) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> party = Party("a.example:443", "", b"certificate")
+    >>> proposal = Proposal(config, Directory(config.dep_id, 1, (party,) * 3))
+    >>> decode_proposal(encode_proposal(proposal)) == proposal
+    True
     """
     config, directory = proposal.config, proposal.directory
     return cbor.encode([VERSION, encode_config(config), encode_directory(directory)])
@@ -163,6 +236,17 @@ def decode_proposal(data: bytes) -> Proposal:
     -------
     Proposal
         Signed by nobody yet.
+
+    Raises `EncodingError` or `ConfigError` if it has another form.
+
+    Examples
+    --------
+    An endorsement is no proposal:
+
+    >>> data = encode_endorsement(Endorsement(bytes(32), bytes(64), bytes(64)))
+    >>> decode_proposal(data)
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: expected a proposal of version 1; ...
     """
     config, directory = _pair(data, MAX_PROPOSAL_SIZE, "a proposal")
     return Proposal(decode_config(config), decode_directory(directory))
@@ -178,6 +262,13 @@ def encode_endorsement(endorsement: Endorsement) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> one = Endorsement(bytes(32), b"c" * 64, b"d" * 64)
+    >>> other = Endorsement(bytes(range(32)), b"d" * 64, b"c" * 64)
+    >>> len(encode_endorsement(one)), len(encode_endorsement(other))
+    (168, 168)
     """
     return encode_record(endorsement)
 
@@ -193,6 +284,15 @@ def decode_endorsement(data: bytes) -> Endorsement:
     -------
     Endorsement
         Not yet verified.
+
+    Raises `EncodingError` if it has another form, or `VersionError`.
+
+    Examples
+    --------
+    >>> data = encode_endorsement(Endorsement(bytes(32), bytes(64), bytes(64), 2))
+    >>> decode_endorsement(data)
+    Traceback (most recent call last):
+    private_presence.errors.VersionError: ...
     """
     endorsement = decode_record(Endorsement, data, MAX_ENDORSEMENT_SIZE)
     check_version(endorsement.version, VERSION, "an endorsement")

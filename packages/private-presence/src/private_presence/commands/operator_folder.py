@@ -27,7 +27,7 @@ __all__ = ["OperatorFolder", "OperatorKeys", "digest_of"]
 
 VERSION = 1
 MAX_KEYS_SIZE = 1024
-MAX_SIGNED_SIZE = 1 << 20
+MAX_LIST_SIZE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class OperatorKeys:
         Seed of the issuer's key; a registrar's only.
     issuer_root : Secret, 32
         All token keys follow from it; a registrar's only.
+
+    Examples
+    --------
+    >>> seed, none = Secret(bytes(range(64))), Secret(b"")
+    >>> keys = OperatorKeys("pir", seed, none, none)
+    >>> keys
+    OperatorKeys(role='pir', version=1)
+    >>> keys.key.public == signing_key(bytes(range(64))).public
+    True
     """
 
     role: str
@@ -64,6 +73,20 @@ class OperatorFolder:
     Parameters
     ----------
     folder : Path
+
+    Examples
+    --------
+    A second directory with the same serial can be refused:
+
+    >>> import tempfile
+    >>> from private_presence.protocol.directory import Party
+    >>> parties = (Party("a.example:443", "", b"certificate"),) * 3
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = OperatorFolder(Path(folder))
+    ...     files.note_signed(Directory(bytes(16), 4, parties))
+    ...     serial, digest = files.signed()[bytes(16)]
+    >>> serial, digest == digest_of(Directory(bytes(16), 4, parties[:2]))
+    (4, False)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -118,7 +141,7 @@ class OperatorFolder:
         """
         if not self._signed.exists():
             return {}
-        rows = cbor.decode(self._signed.read_bytes(), 1 << 20)
+        rows = cbor.decode(self._signed.read_bytes(), MAX_LIST_SIZE)
         match rows:
             case list():
                 return {name: (serial, digest) for name, serial, digest in rows}  # type: ignore[misc]  # this program wrote it
@@ -148,5 +171,13 @@ def digest_of(directory: Directory) -> bytes:
     -------
     bytes
         32.
+
+    Examples
+    --------
+    >>> from private_presence.protocol.directory import Party
+    >>> parties = (Party("a.example:443", "", b"certificate"),) * 3
+    >>> digests = [digest_of(Directory(bytes(16), n, parties)) for n in (1, 1, 2)]
+    >>> [each == digests[0] for each in digests]
+    [True, True, False]
     """
     return sha256(encode_directory(directory)).digest()

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from private_presence.commands.operator_files import Introduction, encode_introduction
+from private_presence.commands.operator_files import (
+    ROLES,
+    Introduction,
+    encode_introduction,
+)
 from private_presence.commands.operator_folder import OperatorFolder, OperatorKeys
 from private_presence.errors import InputError, StateError
 from private_presence.primitives.blinding import signing_key
@@ -48,7 +52,20 @@ def make_operator(
         If there are keys: they are never overwritten.
 
     Raises `InputError` too, if a lookup server has no peer address, or another role has
-    one.
+    one, and `EncodingError`, if an address has another form.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> about = ("registrar", "r.example:443", "", 1.8e9, SystemRandomness())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     introduction = make_operator(Path(folder), *about)
+    ...     make_operator(Path(folder), *about)
+    Traceback (most recent call last):
+    private_presence.errors.StateError: there are keys in this folder already: ...
+    >>> introduction.role, len(introduction.key), len(introduction.issuer)
+    ('registrar', 32, 32)
     """
     _check_peer(role, peer)
     files = OperatorFolder(folder)
@@ -85,6 +102,26 @@ def introduce(
     ------
     StateError
         If there is an introduction: the server that uses it would stop working.
+
+    Raises `InputError` and `EncodingError` too, as `make_operator`.
+
+    Examples
+    --------
+    The server moves, and its key stays:
+
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng, peer = SystemRandomness(), "a.example:444"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     old, copy = Path(folder, "old"), Path(folder, "copy")
+    ...     first = make_operator(old, "pir", "a.example:443", peer, 1.8e9, rng)
+    ...     copy.mkdir()
+    ...     OperatorFolder(copy).save_keys(OperatorFolder(old).keys())
+    ...     second = introduce(copy, "b.example:443", peer, 1.9e9, rng)
+    >>> first.key == second.key, second.party.address
+    (True, 'b.example:443')
+    >>> first.party.anchor == second.party.anchor
+    False
     """
     files = OperatorFolder(folder)
     keys = files.keys()
@@ -98,6 +135,8 @@ def introduce(
 
 
 def _check_peer(role: str, peer: str) -> None:
+    if role not in ROLES:
+        raise InputError(f"expected a role of {', '.join(ROLES)}; got {role!r}")
     if (role == "pir") != bool(peer):
         raise InputError("a peer address is for a lookup server, which needs one")
 
@@ -148,6 +187,21 @@ def rotate_leaf(folder: Path, now: float, rng: Randomness) -> None:
     now : float
         Seconds since 1970.
     rng : Randomness
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.web.authority import expires
+    >>> rng, place = SystemRandomness(), "a.example:443"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = OperatorFolder(Path(folder))
+    ...     _ = make_operator(files.folder, "registrar", place, "", 1.8e9, rng)
+    ...     before = expires(files.leaf)
+    ...     rotate_leaf(files.folder, 1.8e9 + 86_400, rng)
+    ...     after = expires(files.leaf)
+    >>> after - before
+    86400.0
     """
     files = OperatorFolder(folder)
     party = files.introduction().party

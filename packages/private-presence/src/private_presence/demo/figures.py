@@ -43,6 +43,18 @@ def byte_table(meters: list[Meter], config: Config) -> list[str]:
     -------
     list of str
         Bodies only: TLS and HTTP come on top of all columns.
+
+    Examples
+    --------
+    >>> from private_presence.demo.meter import Exchange
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> meter = Meter()
+    >>> meter.note("POST", "/v1/register/lt/7", Exchange("", True, 693, 103, 0.01))
+    >>> meter.note("POST", "/v1/register/st/7", Exchange("", True, 245, 103, 0.01))
+    >>> lines = byte_table([meter], config)
+    >>> " ".join(lines[1].split()), " ".join(lines[2].split())
+    ('registration, long term 796 B 796 B 9,009 B',
+     'registration, short term 348 B 348 B 169 B')
     """
     meter = Meter([e for each in meters for e in each.exchanges])
     k = len(config.servers)
@@ -100,6 +112,17 @@ def time_lines(meters: list[Meter], config: Config, rng: Randomness) -> list[str
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from private_presence.demo.meter import Exchange
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> meter = Meter()
+    >>> meter.note("POST", "/v1/register/st/7", Exchange("", True, 245, 103, 0.25))
+    >>> lines = time_lines([meter], config, SystemRandomness())
+    >>> len(lines), lines[0]
+    (2, 'a registration, through the relay: 250 ms (median of 1)')
     """
     meter = Meter([e for each in meters for e in each.exchanges])
     lines = [
@@ -123,6 +146,15 @@ def a_pairing() -> object:
     Returns
     -------
     object
+
+    Examples
+    --------
+    That of the two generators:
+
+    >>> pairing_product([(-G1_GENERATOR, G2_GENERATOR)]) == a_pairing()
+    False
+    >>> pairing_product([(-G1_GENERATOR, -G2_GENERATOR)]) == a_pairing()
+    True
     """
     return pairing_product([(G1_GENERATOR, G2_GENERATOR)])
 

@@ -26,6 +26,15 @@ class Exchange:
     seconds : float
         From the first byte of the connection to the last of the answer; of the second
         exchange of a connection, without making it.
+
+    Examples
+    --------
+    A meter names it by its path:
+
+    >>> meter = Meter()
+    >>> meter.note("POST", "/v1/register/st/7", Exchange("", True, 245, 103, 0.25))
+    >>> meter.exchanges
+    [Exchange(what='register/st', via_relay=True, up=245, down=103, seconds=0.25)]
     """
 
     what: str
@@ -46,6 +55,16 @@ class Tally:
         Bytes of the last one.
     seconds : float
         Median.
+
+    Examples
+    --------
+    >>> meter = Meter()
+    >>> for seconds, down in ((0.5, 20), (0.75, 20), (0.25, 40)):
+    ...     meter.note("POST", "/v1/pir/st/7", Exchange("", False, 10, down, seconds))
+    >>> meter.tally("pir/st")
+    Tally(count=3, up=10, down=40, seconds=0.5)
+    >>> meter.tally("pir/lt") is None
+    True
     """
 
     count: int

@@ -60,6 +60,21 @@ class Person:
     credential : Secret
         Of the account.
     meter : Meter
+
+    Examples
+    --------
+    What `make_person` makes wishes to be seen:
+
+    >>> import tempfile
+    >>> from private_presence.demo.stage import found
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng = SystemRandomness()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stage = found(Path(folder), 1.8e9, rng)
+    ...     alice = make_person("alice", Path(folder), stage, 1.8e9, rng)
+    ...     device, sights = asyncio.run(alice.look()), asyncio.run(alice.sights())
+    >>> device.wish.visible, device.wish.aux, sights
+    (True, b'hi from alice', {})
     """
 
     name: str
@@ -118,6 +133,18 @@ def make_person(
     -------
     Person
         Whose wish is to be seen.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.demo.stage import found
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng = SystemRandomness()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stage = found(Path(folder), 1.8e9, rng)
+    ...     alice = make_person("alice", Path(folder), stage, 1.8e9, rng)
+    >>> alice.name, alice.home.folder.name, alice.credential
+    ('alice', 'alice', <Secret of 32 bytes>)
     """
     home = Home(folder / name, folder / "mirrors", _Fleeting())
     config = home.pin(stage.file).config
@@ -148,6 +175,20 @@ async def befriend(owner: Person, reader: Person, rng: Randomness) -> tuple[str,
     ------
     StateError
         If the owner has excluded somebody since the last change of keys.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.demo.stage import found
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng, names = SystemRandomness(), ("alice", "bob")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     place = (Path(folder), found(Path(folder), 1.8e9, rng), 1.8e9, rng)
+    ...     alice, bob = (make_person(name, *place) for name in names)
+    ...     request, invitation = asyncio.run(befriend(alice, bob, rng))
+    ...     friends = asyncio.run(bob.look()).client.friends
+    >>> request[:16], invitation[:19], [friend.name for friend in friends]
+    ('PRESENCE-REQUEST', 'PRESENCE-INVITATION', ['alice'])
     """
     request = await make_request(reader.home, reader.vault, rng)
     guest = (owner.home, owner.vault, reader.name, request, rng)

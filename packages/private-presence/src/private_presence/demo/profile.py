@@ -71,6 +71,17 @@ def is_busy(
     Returns
     -------
     bool
+
+    Examples
+    --------
+    By a clock that goes on a millisecond each time it is read:
+
+    >>> from itertools import count
+    >>> times = (n / 1000 for n in count())
+    >>> is_busy(lambda: None, 1.0, lambda: next(times))
+    False
+    >>> is_busy(lambda: None, 3.0)
+    True
     """
     if load > BUSY_LOAD:
         return True

@@ -35,6 +35,15 @@ class Server:
     settings : Path
     port : int
         On which it listens for clients.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     servers = found(Path(folder), 1.8e9, SystemRandomness()).servers
+    >>> [(server.name, server.role) for server in servers]
+    [('registrar', 'registrar'), ('pir0', 'pir'), ('pir1', 'pir'), ('relay', 'relay')]
     """
 
     name: str
@@ -55,6 +64,17 @@ class Stage:
     servers : tuple of Server
     storage : str
         URL of the registrar's.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stage = found(Path(folder), 1.8e9, SystemRandomness())
+    >>> decode_deployment(stage.file) == stage.deployment
+    True
+    >>> len(stage.deployment.config.servers), len(stage.servers)
+    (2, 4)
     """
 
     deployment: Deployment
@@ -78,6 +98,18 @@ def found(folder: Path, now: float, rng: Randomness, *, busy: bool = False) -> S
     Returns
     -------
     Stage
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stage = found(Path(folder), 1.8e9, SystemRandomness(), busy=True)
+    ...     names = sorted(path.name for path in Path(folder).glob("*.toml"))
+    >>> names
+    ['pir0.toml', 'pir1.toml', 'registrar.toml', 'relay.toml']
+    >>> stage.deployment.config.lt_ms
+    12000
     """
     names = ["registrar", *(f"pir{i}" for i in range(SERVERS)), "relay"]
     roles = ["registrar", *["pir"] * SERVERS, "relay"]
@@ -158,6 +190,18 @@ def enrol(stage: Stage, credentials: list[bytes]) -> None:
     stage : Stage
         Its registrar is not running yet.
     credentials : list of bytes, 32 each
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stage = found(Path(folder), 1.8e9, SystemRandomness())
+    ...     enrol(stage, [bytes(32), bytes(range(32)), bytes(32)])
+    ...     storage = open_storage(stage.storage)
+    ...     print(storage.count_accounts())
+    ...     storage.close()
+    2
     """
     storage = open_storage(stage.storage)
     try:

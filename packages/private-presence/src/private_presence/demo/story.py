@@ -19,7 +19,7 @@ from private_presence.errors import PeerError
 from private_presence.primitives.randomness import Randomness
 from private_presence.protocol import membership
 from private_presence.protocol.epochs import Kind, epoch_at
-from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
+from private_presence.protocol.manifest import MAX_SIGNED_SIZE
 from private_presence.server.clock import Clock
 
 __all__ = ["Outcome", "play"]
@@ -144,7 +144,7 @@ async def _until_published(stage: Stage, clock: Clock, end: float) -> None:
         try:
             for party, path in places:
                 async with transport.connect(party, via_relay=False) as link:
-                    answered = await link.exchange("GET", path, b"", MAX_MANIFEST_SIZE)
+                    answered = await link.exchange("GET", path, b"", MAX_SIGNED_SIZE)
                     if answered.status != 200:
                         raise PeerError("not published yet")
             return

@@ -61,6 +61,25 @@ class Watch:
     news : asyncio.Event
     end : float
         Seconds since 1970, at which waiting ends.
+
+    Examples
+    --------
+    Alice, who is hidden from Bob since epoch 7, is online in his sight of epoch 8:
+
+    >>> from types import SimpleNamespace
+    >>> from private_presence.client.device import Sight
+    >>> from private_presence.server.clock import ManualClock
+    >>> async def sights():
+    ...     return {"alice": Sight("alice", 1, 8, online=True)}
+    >>> bob = SimpleNamespace(name="bob", sights=sights)
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> model = Model(("alice", "bob"), {("alice", "bob"): 7})
+    >>> about = (config, ManualClock(8 * 300.0), asyncio.Event(), 9 * 300.0)
+    >>> watch = Watch([bob], model, *about)
+    >>> asyncio.run(watch.seen())
+    ({('alice', 'bob'): True}, 8)
+    >>> watch.wrong
+    [('alice', 'bob')]
     """
 
     people: list[Person]

@@ -7,7 +7,13 @@ import numpy as np
 
 from private_presence.errors import InputError, LengthError, VersionError
 from private_presence.pir.backend import FORMAT, PirBackend, Sizes, verified
-from private_presence.pir.batch_code import assign_buckets, candidate_buckets, hash_tags
+from private_presence.pir.batch_code import (
+    MAX_BUCKETS,
+    MIN_BUCKETS,
+    assign_buckets,
+    candidate_buckets,
+    hash_tags,
+)
 from private_presence.pir.fuse import fuse_positions
 from private_presence.pir.layout import build_fuse_table
 from private_presence.pir.manifest import FuseManifest
@@ -23,6 +29,10 @@ class FuseBackend(PirBackend):
             raise InputError(
                 f"capacity: expected 1 to {buckets}, the number of buckets; got "
                 f"{capacity}; take 1.5 buckets for each friend"
+            )
+        if not MIN_BUCKETS <= buckets <= MAX_BUCKETS:
+            raise InputError(
+                f"buckets: expected {MIN_BUCKETS} to {MAX_BUCKETS}; got {buckets}"
             )
         self.servers, self.collusion = servers, collusion
         self.capacity, self.buckets = capacity, buckets

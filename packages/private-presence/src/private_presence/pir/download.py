@@ -13,6 +13,7 @@ import numpy as np
 from private_presence.errors import (
     AnswerError,
     EncodingError,
+    InputError,
     LengthError,
     VersionError,
 )
@@ -41,8 +42,13 @@ class DownloadPir(PirBackend):
 
     Parameters
     ----------
-    capacity : int
+    capacity : int, >= 1
         As for `XorPir`; does not change what is sent.
+
+    Raises
+    ------
+    InputError
+        If it is below one.
 
     Examples
     --------
@@ -58,6 +64,8 @@ class DownloadPir(PirBackend):
     """
 
     def __init__(self, *, capacity: int = 101):
+        if capacity < 1:
+            raise InputError(f"expected a capacity of at least 1; got {capacity}")
         self.servers, self.collusion, self.capacity = 1, 1, capacity
 
     def encode(self, records, table, salt):

@@ -73,7 +73,7 @@ class Dp5Pir(PirBackend):
     ----------
     servers : int, 2 to 255
     collusion : int, 1 to servers - 1
-    capacity : int
+    capacity : int, >= 1
         Questions that every client asks, and tags it may want.
     tag_size : int
         10 for DP5's own records, 16 for ours in its layout.
@@ -113,6 +113,8 @@ class Dp5Pir(PirBackend):
                 f"dp5: expected 2 to 255 servers and collusion of fewer, at least 1; got "
                 f"{servers} and {collusion}"
             )
+        if capacity < 1:
+            raise InputError(f"dp5: expected a capacity of at least 1; got {capacity}")
         self.servers, self.collusion = servers, collusion
         self.capacity, self.tag_size = capacity, tag_size
 

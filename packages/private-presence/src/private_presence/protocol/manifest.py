@@ -24,6 +24,7 @@ from private_presence.protocol.signed import open_signed
 __all__ = [
     "MAX_LAYOUT_SIZE",
     "MAX_MANIFEST_SIZE",
+    "MAX_SIGNED_SIZE",
     "Manifest",
     "check_contents",
     "decode_manifest",
@@ -37,6 +38,7 @@ __all__ = [
 VERSION = 1
 MAX_LAYOUT_SIZE = 8192
 MAX_MANIFEST_SIZE = 16_384
+MAX_SIGNED_SIZE = 2 * MAX_MANIFEST_SIZE  # with everybody's signature
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,7 @@ def verify_manifest(
     private_presence.errors.VerificationError: signatures of R and of all servers ...
     """
     keys = [config.registrar, *config.servers]
-    encoded = open_signed(data, "manifest", keys, 2 * MAX_MANIFEST_SIZE)
+    encoded = open_signed(data, "manifest", keys, MAX_SIGNED_SIZE)
     manifest = decode_manifest(encoded)
     if (manifest.kind, manifest.epoch) != (kind, epoch):
         raise EpochError(f"a manifest of {kind.name} epoch {epoch} was asked for")

@@ -11,7 +11,17 @@ __all__ = ["Clock", "ManualClock", "SystemClock"]
 
 
 class Clock(ABC):
-    """Seconds since 1970, and sleeping until one of them."""
+    """Seconds since 1970, and sleeping until one of them.
+
+    Examples
+    --------
+    What is past is not waited for, whatever clock it is:
+
+    >>> clock: Clock = ManualClock(100.0)
+    >>> asyncio.run(clock.sleep_until(99.0))
+    >>> clock.now()
+    100.0
+    """
 
     @abstractmethod
     def now(self) -> float:

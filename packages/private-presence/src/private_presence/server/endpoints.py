@@ -16,7 +16,7 @@ from private_presence.primitives.tokens import TOKEN_SIZE
 from private_presence.protocol.config import Config
 from private_presence.protocol.deployment import MAX_DEPLOYMENT_SIZE
 from private_presence.protocol.epochs import Kind
-from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
+from private_presence.protocol.manifest import MAX_MANIFEST_SIZE, MAX_SIGNED_SIZE
 from private_presence.protocol.messages import body_size, value_size
 from private_presence.protocol.quota import quota
 from private_presence.protocol.receipt import RECEIPT_SIZE
@@ -31,7 +31,13 @@ MAX_PATH = 64  # longer than any path of the table
 
 
 class Caller(Enum):
-    """Who may ask, and on which listener."""
+    """Who may ask, and on which listener.
+
+    Examples
+    --------
+    >>> [each.path for each in ENDPOINTS if each.caller is Caller.ACCOUNT]
+    ['/v1/tokens/{number}']
+    """
 
     CLIENT = "client"  # TLS 1.3, no client certificate
     ACCOUNT = "account"  # a client that names its account; never beside CLIENT requests
@@ -53,6 +59,15 @@ class Facts:
     query, answer : int
         Bytes of the longest query body and of an answer of the deployment's PIR mode,
         for the table asked about (`PirBackend.sizes`).
+
+    Examples
+    --------
+    A raw file of a thousand short-term records, of 16 + 128 bytes each:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> raw = match("GET", "/v1/raw/st/7").endpoint.reply
+    >>> raw.size(Facts(config, Kind.ST, records=1000))
+    144000
     """
 
     config: Config
@@ -73,6 +88,17 @@ class Body(NamedTuple):
     size : callable
         Bytes, from the facts; an upper limit unless `exact`.
     exact : bool
+
+    Examples
+    --------
+    A receipt is as long for either kind, a registration is not:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> register = match("POST", "/v1/register/st/7").endpoint
+    >>> [register.request.size(Facts(config, kind)) for kind in (Kind.LT, Kind.ST)]
+    [693, 245]
+    >>> [register.reply.size(Facts(config, kind)) for kind in (Kind.LT, Kind.ST)]
+    [103, 103]
     """
 
     layout: str
@@ -93,6 +119,12 @@ class Endpoint:
         "registrar", "pir" or "both".
     caller : Caller
     request, reply : Body
+
+    Examples
+    --------
+    >>> newest = match("GET", "/v1/peer/newest/lt").endpoint
+    >>> newest.server, newest.caller.name, newest.request.layout
+    ('pir', 'PEER', '')
     """
 
     method: str
@@ -104,7 +136,16 @@ class Endpoint:
 
 
 class Match(NamedTuple):
-    """An endpoint with what its path said."""
+    """An endpoint with what its path said.
+
+    Examples
+    --------
+    >>> found = match("GET", "/v1/manifest/lt/100")
+    >>> found.kind.name, found.number, found.endpoint.server
+    ('LT', 100, 'both')
+    >>> match("GET", "/v1/config")[1:]
+    (None, None)
+    """
 
     endpoint: Endpoint
     kind: Kind | None
@@ -125,7 +166,7 @@ def _batch(facts: Facts) -> int:
 
 EMPTY = _fixed("", 0)
 RAW = Body("(tag 16, value) of every record, by tag", _raw)
-SIGNED = _fixed("signed manifest", 2 * MAX_MANIFEST_SIZE, exact=False)
+SIGNED = _fixed("signed manifest", MAX_SIGNED_SIZE, exact=False)
 MANIFEST = "/v1/manifest/{kind}/{number}"
 
 ENDPOINTS = (
@@ -224,7 +265,7 @@ ENDPOINTS = (
         EMPTY,
         _fixed(
             "epoch 4, signed manifest; or nothing",
-            4 + 2 * MAX_MANIFEST_SIZE,
+            4 + MAX_SIGNED_SIZE,
             exact=False,
         ),
     ),

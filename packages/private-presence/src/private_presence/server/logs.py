@@ -84,6 +84,19 @@ def set_up_logs(level: str, stream: TextIO) -> logging.Handler:
     -------
     logging.Handler
         To be removed from the root logger again, by tests.
+
+    Examples
+    --------
+    >>> import io
+    >>> stream = io.StringIO()
+    >>> handler = set_up_logs("info", stream)
+    >>> logging.getLogger("private_presence.x").info("late", extra={"epoch": 7})
+    >>> logging.getLogger("somebody.else").error("from 10.1.2.3:443")
+    >>> logging.getLogger().removeHandler(handler)
+    >>> logging.getLogger("private_presence").setLevel(logging.NOTSET)
+    >>> first, second = map(json.loads, stream.getvalue().splitlines())
+    >>> first["message"], first["epoch"], "message" in second
+    ('late', 7, False)
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())

@@ -43,6 +43,14 @@ class EpochLine:
         Seconds.
     retries, largest_bucket : int or None
         Of the layout.
+
+    Examples
+    --------
+    >>> metrics = Metrics()
+    >>> metrics.records(Kind.ST, 7, 1000)
+    >>> metrics.state(Kind.ST, 7, "FROZEN")
+    >>> metrics.lines() == [EpochLine(Kind.ST, 7, "FROZEN", records=1000)]
+    True
     """
 
     kind: Kind

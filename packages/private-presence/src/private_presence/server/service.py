@@ -25,7 +25,28 @@ class Reply(NamedTuple):
 
 
 class Service(ABC):
-    """A registrar or a lookup server: everything but HTTP and TLS."""
+    """A registrar or a lookup server: everything but HTTP and TLS.
+
+    Examples
+    --------
+    The least that a listener can serve:
+
+    >>> class Echo(Service):
+    ...     def limit(self, match):
+    ...         return 3
+    ...
+    ...     async def handle(self, match, body):
+    ...         return Reply(200, body)
+    ...
+    ...     async def run(self, stop):
+    ...         await stop.wait()
+    ...
+    ...     async def close(self):
+    ...         pass
+    >>> from private_presence.server.endpoints import match
+    >>> asyncio.run(Echo().handle(match("GET", "/v1/config"), b"abc")).body
+    b'abc'
+    """
 
     @abstractmethod
     def limit(self, match: Match) -> int | None:

@@ -36,7 +36,13 @@ MAX_WORKERS = 256
 
 
 class Place(NamedTuple):
-    """Where to listen: a numeric address and a port."""
+    """Where to listen: a numeric address and a port.
+
+    Examples
+    --------
+    >>> Place(*split_address("[::]:8443"))
+    Place(host='::', port=8443)
+    """
 
     host: str
     port: int
@@ -57,6 +63,19 @@ class Common:
     admin : Place
         Health, metrics and the operator page: loopback only, plain HTTP.
     log_level : str
+
+    Examples
+    --------
+    What may be left out has a default:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "settings.toml")
+    ...     _ = file.write_text('listen = "[::]:443"')
+    ...     environ = {"PRESENCE_DEPLOYMENT": ".", "PRESENCE_KEYS": "."}
+    ...     common = read_settings("relay", file, environ).common
+    >>> common.listen.port, common.admin.host, common.log_level
+    (443, '127.0.0.1', 'info')
     """
 
     deployment: Path
@@ -76,6 +95,14 @@ class RegistrarSettings:
     storage : str
         URL; hidden, since it may hold a password.
     limits : Limits
+
+    Examples
+    --------
+    >>> places = (Place("::", 443), Place("127.0.0.1", 9443))
+    >>> common = Common(Path("deployment.presence"), Path("keys"), *places, "info")
+    >>> storage = "postgresql://user:hunter2@host/database?files=folder"
+    >>> "hunter2" in repr(RegistrarSettings(common, storage, Limits()))
+    False
     """
 
     common: Common
@@ -99,6 +126,19 @@ class PirSettings:
     kernel : str
         One of `KERNELS`.
     limits : Limits
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> names = ("DEPLOYMENT", "KEYS", "LISTEN", "PEER_LISTEN", "FOLDER")
+    >>> values = (".", ".", "0.0.0.0:8443", "0.0.0.0:8444", "tables")
+    >>> environ = {f"PRESENCE_{n}": v for n, v in zip(names, values, strict=True)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "settings.toml")
+    ...     _ = file.write_text("workers = 4")
+    ...     settings = read_settings("pir", file, environ)
+    >>> settings.workers, settings.kernel, settings.peer_listen.port
+    (4, 'auto', 8444)
     """
 
     common: Common
@@ -111,7 +151,26 @@ class PirSettings:
 
 @dataclass(frozen=True)
 class RelaySettings:
-    """Of ``presence serve relay``."""
+    """Of ``presence serve relay``.
+
+    Parameters
+    ----------
+    common : Common
+    limits : RelayLimits
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> environ = {f"PRESENCE_{name}": "." for name in ("DEPLOYMENT", "KEYS")}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "settings.toml")
+    ...     _ = file.write_text("limits = {connections = 7}")
+    ...     settings = read_settings(
+    ...         "relay", file, {**environ, "PRESENCE_LISTEN": "[::]:443"}
+    ...     )
+    >>> settings.limits.connections, settings.limits.idle_seconds
+    (7, 30.0)
+    """
 
     common: Common
     limits: RelayLimits
@@ -140,6 +199,20 @@ def read_settings(
     ------
     InputError
         With everything that is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "settings.toml")
+    ...     _ = file.write_text('deployment = "."')
+    ...     environ = {"PRESENCE_KEYS": ".", "PRESENCE_LISTEN": "[::]:443"}
+    ...     listen = read_settings("relay", file, environ).common.listen
+    ...     read_settings("relay", file, {})
+    Traceback (most recent call last):
+    private_presence.errors.InputError: settings are wrong in 2 places: ...
+    >>> listen
+    Place(host='::', port=443)
     """
     if role not in ROLES:
         raise InputError(f"a server is one of {', '.join(ROLES)}; got another word")

@@ -38,6 +38,17 @@ class Asked:
     query : bytes
         The PIR body; the token is not part of what is signed, so that showing an
         audit batch shows no token.
+
+    Examples
+    --------
+    Another query, or the same one to another table, is another request:
+
+    >>> asked = [
+    ...     Asked(Kind.ST, 7, 0, table * 32, query)
+    ...     for table, query in ((b"a", b"q"), (b"a", b"r"), (b"b", b"q"))
+    ... ]
+    >>> len({each.hash for each in asked})
+    3
     """
 
     kind: Kind
@@ -78,6 +89,17 @@ def seal_answer(
     -------
     bytes
         ``manifest hash | request hash | answer | signature``: 128 more than `answer`.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> asked = Asked(Kind.ST, 7, 0, bytes(32), b"query")
+    >>> data = seal_answer(config, asked, b"answer", key, SystemRandomness())
+    >>> len(data), data[64:70]
+    (134, b'answer')
     """
     signature = sign(key, _message(config, asked, answer), rng)
     return asked.manifest_hash + asked.hash + answer + signature
@@ -105,6 +127,20 @@ def open_answer(config: Config, asked: Asked, data: bytes, size: int) -> bytes:
         If it answers for another table or another query.
 
     Raises `LengthError` and `VerificationError` too, for a wrong size or signature.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> asked = Asked(Kind.ST, 7, 0, bytes(32), b"query")
+    >>> data = seal_answer(config, asked, b"answer", key, SystemRandomness())
+    >>> open_answer(config, asked, data, 6)
+    b'answer'
+    >>> open_answer(config, Asked(Kind.ST, 7, 0, bytes(32), b"other"), data, 6)
+    Traceback (most recent call last):
+    private_presence.errors.AnswerError: an answer belongs to another query: drop it
     """
     check_length(data, 2 * HASH_SIZE + size + SIGNATURE_SIZE, "a signed answer")
     reader = ByteReader(data, "a signed answer")

@@ -93,11 +93,13 @@ def test_each_refuses_a_proposal_that_is_wrong_about_her(tmp_path, operators):
     swapped = Proposal(swapped.config, replace(swapped.directory, parties=parties))
     shared = replace(parties[2], anchor=parties[1].anchor)
     dependent = replace(good.directory, parties=(*parties[:2], shared))
+    relayed = replace(good.directory, relay=replace(parties[0], peer=""))
     foreign = replace(good.directory, dep_id=bytes(16))
     for proposal, words in (
         (replace(good, directory=wrong_place), "another address"),
         (swapped, "another address"),
         (replace(good, directory=dependent), "one operator"),
+        (replace(good, directory=relayed), "one operator"),
         (replace(good, directory=foreign), "another configuration"),
     ):
         with pytest.raises(VerificationError, match=words):

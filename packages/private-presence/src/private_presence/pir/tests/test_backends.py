@@ -249,7 +249,11 @@ def test_hostile_answers_never_become_data(name, noise, data):
         lambda: ShamirPir(servers=2, collusion=1),
         lambda: ShamirPir(servers=4, collusion=3),
         lambda: ShamirPir(servers=8, collusion=2),
+        lambda: XorPir(capacity=2, buckets=3),
+        lambda: XorPir(buckets=4097),
         lambda: DpfPir(capacity=0),
+        lambda: Dp5Pir(capacity=0),
+        lambda: DownloadPir(capacity=0),
         lambda: Dp5Pir(servers=3, collusion=3),
     ],
 )

@@ -168,7 +168,9 @@ def test_f06_a_restored_manager_rolls_forward_before_it_registers(rng):
     restored, _ = lk.take_lt(restored, config, now + 1, {}, now + 1)
     restored, table = publish(restored, config, now + 2, rng)
     bob, _ = lk.take_lt(bob, config, now + 1, {}, now + 1)
-    assert lk.take_lt(bob, config, now + 2, table, now + 2)[1] == {"alice": records.Status.OK}
+    assert lk.take_lt(bob, config, now + 2, table, now + 2)[1] == {
+        "alice": records.Status.OK
+    }
     for epoch in (START, START + 1):
         carol, _ = lk.take_lt(carol, config, epoch, tables[epoch], epoch)
     assert lk.take_lt(carol, config, now + 2, table, now + 2)[1]["alice"] is not (

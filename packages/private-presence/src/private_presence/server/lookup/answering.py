@@ -51,6 +51,14 @@ class Ask:
     query : bytes
     query_hash : bytes, 32
         SHA-256 of digest and query: what the token pays for (F13).
+
+    Examples
+    --------
+    >>> ask = split_ask(bytes(HEAD_SIZE) + b"query")
+    >>> len(ask.token), ask.query, len(ask.pair[0])
+    (80, b'query', 32)
+    >>> ask.query_hash == sha256(bytes(32) + b"query").digest()
+    True
     """
 
     token: bytes = field(repr=False)

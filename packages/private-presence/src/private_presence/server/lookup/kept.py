@@ -38,6 +38,14 @@ class Kept:
     manifest_hash : bytes
         Of the only manifest signed.
     countersignature : bytes, 64
+
+    Examples
+    --------
+    >>> kept = Kept(Secret(bytes(32)), (b"", b""))
+    >>> kept.with_commitment(1, b"signed").commitments
+    (b'', b'signed')
+    >>> kept.promise(Kind.ST, 7).epoch
+    7
     """
 
     part: Secret = field(repr=False)
@@ -100,6 +108,20 @@ def fresh(
     Returns
     -------
     Kept
+
+    Examples
+    --------
+    The other server's commitment is not known yet:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (key.public, bytes(32)), bytes(32))
+    >>> kept = fresh(config, (Kind.ST, 7), (0, key), SystemRandomness())
+    >>> len(kept.part), [len(signed) for signed in kept.commitments]
+    (32, [96, 0])
+    >>> kept.commitments[0][:32] == sha256(kept.part).digest()
+    True
     """
     index, key = own
     drawn = promise(*table, rng)
@@ -117,6 +139,14 @@ def encode_kept(kept: Kept) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    The hash comes first:
+
+    >>> data = encode_kept(Kept(Secret(bytes(32)), (b"", b"")))
+    >>> data[:32] == sha256(data[32:]).digest()
+    True
     """
     data = encode_record(kept)
     return sha256(data).digest() + data
@@ -137,6 +167,16 @@ def decode_kept(data: bytes) -> Kept:
     ------
     EncodingError
         If it is not whole: to go on with a guess would break a promise.
+
+    Examples
+    --------
+    >>> kept = Kept(Secret(bytes(32)), (b"", b""))
+    >>> data = encode_kept(kept)
+    >>> decode_kept(data) == kept
+    True
+    >>> decode_kept(data[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: a promise on the shelf is damaged: ...
     """
     digest, rest = data[:32], data[32:]
     if not equal(sha256(rest).digest(), digest):

@@ -37,7 +37,16 @@ class Limits:
     Raises
     ------
     InputError
-        If a bound is not positive or a batch is longer than the kernel's.
+        If a bound is not positive (`delay`, `older`, `remembered` and `resends` may be
+        0), or a batch is longer than the kernel's.
+
+    Examples
+    --------
+    >>> Limits(batch=64).queue
+    1024
+    >>> Limits(batch=257)
+    Traceback (most recent call last):
+    private_presence.errors.InputError: limits: expected positive bounds and batches ...
     """
 
     records: int = 1_000_000
@@ -51,8 +60,9 @@ class Limits:
     peer_seconds: float = 5.0
 
     def __post_init__(self) -> None:
-        positive = min(self.records, self.queue, self.batch, self.split) >= 1
-        if not (positive and self.batch <= 256 and min(self.delay, self.older) >= 0):
+        least = min(self.records, self.queue, self.batch, self.split)
+        free = min(self.delay, self.older, self.remembered, self.resends)
+        if least < 1 or self.batch > 256 or free < 0 or not self.peer_seconds > 0:
             raise InputError(
                 f"limits: expected positive bounds and batches of at most 256; got "
                 f"{self}; correct the server's settings"

@@ -23,6 +23,16 @@ class SharedFolder:
         The server's folder, locked by this process: what an earlier one left in memory
         is removed.
     shared : Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     memory = SharedFolder(Path(folder), shared=Path(folder))
+    ...     paths = {memory.fresh("st-7"), memory.fresh("st-7")}
+    ...     memory.close()
+    >>> len(paths), {path.parent for path in paths} == {memory.folder}
+    (2, True)
     """
 
     def __init__(self, shelf: Path, shared: Path = SHARED) -> None:

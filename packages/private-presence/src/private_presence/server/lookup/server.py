@@ -28,7 +28,7 @@ from private_presence.primitives.secret import equal
 from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.epochs import Kind, epoch_at, start_of
 from private_presence.protocol.files import Files
-from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
+from private_presence.protocol.manifest import MAX_MANIFEST_SIZE, MAX_SIGNED_SIZE
 from private_presence.protocol.messages import value_size
 from private_presence.protocol.quota import days_of_lookup
 from private_presence.server.clock import Clock
@@ -103,6 +103,24 @@ class LookupServer(Service):
     InputError
         If the key is not the one that the configuration names, or there is no such
         kernel here.
+
+    Examples
+    --------
+    The key of server 0 is not that of server 1:
+
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.server.clock import SystemClock
+    >>> from private_presence.server.web.https_peers import HttpsPeers
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(bytes(32), (key.public, bytes(32)), bytes(32))
+    >>> place = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> around = (HttpsPeers((), Path("leaf")), SystemClock(), SystemRandomness())
+    >>> LookupServer(place, 1, key, Path("tables"), *around, Metrics())
+    Traceback (most recent call last):
+    private_presence.errors.InputError: expected the key that the configuration ...
     """
 
     def __init__(
@@ -177,7 +195,7 @@ class LookupServer(Service):
             "raw": SIGNATURE_SIZE + row * self._limits.records,
             "opening": 32,
             "countersign": MAX_MANIFEST_SIZE,
-            "publish": 2 * MAX_MANIFEST_SIZE,
+            "publish": MAX_SIGNED_SIZE,
         }
         return sizes.get(word, 0)
 

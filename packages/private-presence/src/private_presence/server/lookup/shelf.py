@@ -16,13 +16,13 @@ from private_presence.errors import StateError, StorageError
 from private_presence.protocol.codec import decode_record, encode_record
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.files import Files, replace_file
-from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
+from private_presence.protocol.manifest import MAX_SIGNED_SIZE
 from private_presence.server.lookup.chain import Chain
 from private_presence.server.lookup.kept import Kept, decode_kept, encode_kept
 
 __all__ = ["Shelf", "TableKey"]
 
-MAX_CHAIN = 16_384 + 2 * MAX_MANIFEST_SIZE
+MAX_CHAIN = 16_384 + MAX_SIGNED_SIZE
 PARTS = ("signed", "raw", "kept")  # in the order in which they are removed
 MAX_EVIDENCE = 1000  # files; an attacker who may send proofs must not fill the disk
 
@@ -59,6 +59,25 @@ class Shelf:
     ------
     StateError
         If another process holds it.
+
+    Raises `EncodingError` too, if a promise in it is damaged; methods that write raise
+    `StorageError` if the disk is full.
+
+    Examples
+    --------
+    What was promised is known after a stop:
+
+    >>> import tempfile
+    >>> from private_presence.primitives.secret import Secret
+    >>> key, kept = TableKey(Kind.ST, 7), Kept(Secret(bytes(32)), (b"", b""))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     shelf = Shelf(Path(folder), Files())
+    ...     shelf.keep(key, kept)
+    ...     shelf.close()
+    ...     again = Shelf(Path(folder), Files())
+    ...     again.close()
+    >>> again.kept(key) == kept, again.kept(TableKey(Kind.ST, 8))
+    (True, None)
     """
 
     def __init__(self, folder: Path, files: Files) -> None:

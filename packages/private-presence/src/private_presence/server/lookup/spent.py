@@ -58,9 +58,19 @@ class SpentFile:
         Returns
         -------
         list of bool
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be read.
         """
         with self._turn:
-            return [self._fits(*pair) for pair in pairs]
+            try:
+                return [self._fits(*pair) for pair in pairs]
+            except sqlite3.Error as error:
+                raise StorageError(
+                    f"used tokens could not be read ({error}): see to the disk"
+                ) from None
 
     def spend(self, pairs: Sequence[tuple[bytes, bytes]]) -> list[bool]:
         """Redeem tokens that were checked; on disk when this returns.
@@ -111,6 +121,21 @@ class SpentFiles:
     Parameters
     ----------
     folder : Path
+
+    Examples
+    --------
+    A token of another day is another token:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = SpentFiles(Path(folder))
+    ...     print(files.day(7).spend([(b"t", b"one query")]))
+    ...     print(files.day(7).spend([(b"t", b"another")]))
+    ...     print(files.day(8).spend([(b"t", b"another")]))
+    ...     files.close()
+    [True]
+    [False]
+    [True]
     """
 
     def __init__(self, folder: Path) -> None:

@@ -43,6 +43,15 @@ class Published:
         The manifest with all signatures.
     forms : frozenset of (int, int)
         Length and first byte of every form of query that this table can be asked.
+
+    Examples
+    --------
+    >>> about = (bytes(16), Kind.ST, 7, 0, 128, bytes(32), bytes(32))
+    >>> manifest = Manifest(*about, (), (), bytes(32), (), b"layout")
+    >>> digest = manifest_hash(encode_manifest(manifest))
+    >>> forms = frozenset({(466, 1), (546, 2)})
+    >>> Published(TableKey(Kind.ST, 7), manifest, digest, b"", forms).longest
+    546
     """
 
     key: TableKey
@@ -75,6 +84,18 @@ def published_table(
     Published
 
     Raises `VerificationError` or `EncodingError` if it is not whole.
+
+    Examples
+    --------
+    What nobody signed is not served:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.signed import encode_signed
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> signed = encode_signed(b"encoded", [])
+    >>> published_table(config, TableKey(Kind.ST, 7), signed, SystemRandomness())
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: signatures of R and of all servers ...
     """
     manifest = verify_manifest(signed, config, *key, None)
     query = backend_of(config).query(manifest.layout, [], rng.draw)

@@ -36,7 +36,17 @@ T = TypeVar("T")
 
 
 class Post(NamedTuple):
-    """What came to one table's address."""
+    """What came to one table's address.
+
+    Examples
+    --------
+    Those for one table are settled together:
+
+    >>> about = [(Kind.ST, 7), (Kind.LT, 7), (Kind.ST, 7)]
+    >>> posts = [Post(*table, bytes(245)) for table in about]
+    >>> sorted({(post.kind.name, post.epoch) for post in posts})
+    [('LT', 7), ('ST', 7)]
+    """
 
     kind: Kind
     epoch: int
@@ -53,6 +63,24 @@ class Admission:
     storage : Storage
     rng : Randomness
     metrics : Metrics
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.receipt import decode_receipt
+    >>> from private_presence.server.storage import open_storage
+    >>> keys = RegistrarKeys(signing_key(bytes(range(64))), Secret(bytes(32)))
+    >>> config = Config(keys.signing.public, (bytes(32),) * 2, bytes(32))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     storage = open_storage(f"sqlite:///{folder}/data")
+    ...     admission = Admission(config, keys, storage, SystemRandomness(), Metrics())
+    ...     (said,) = admission.settle([Post(Kind.ST, 7, b"not in form")], 2000.0)
+    ...     storage.close()
+    >>> decode_receipt(said).answer.name
+    'MALFORMED'
     """
 
     def __init__(

@@ -108,6 +108,16 @@ def outdated(
     -------
     list of TableState
         Those, and the ones before it that will never be published.
+
+    Examples
+    --------
+    Short tables are kept for two epochs; what was never published goes at once:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> states = [TableState(2, epoch, "published") for epoch in (4, 5, 6)]
+    >>> states.append(TableState(2, 3))
+    >>> [state.epoch for state in outdated(config, Kind.ST, 7, states)]
+    [4, 3]
     """
     kept = config.retain if kind is Kind.LT else ST_KEPT
     return [

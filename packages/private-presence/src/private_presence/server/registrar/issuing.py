@@ -31,6 +31,26 @@ class Issuing:
     storage : Storage
     workers : Workers
     metrics : Metrics
+
+    Examples
+    --------
+    An account that is not enrolled gets nothing:
+
+    >>> import tempfile
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.server.registrar.workers import ThreadWorkers
+    >>> from private_presence.server.storage import open_storage
+    >>> keys = RegistrarKeys(signing_key(bytes(range(64))), Secret(bytes(32)))
+    >>> config = Config(keys.signing.public, (bytes(32),) * 2, bytes(32))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     storage, workers = open_storage(f"sqlite:///{folder}/data"), ThreadWorkers()
+    ...     issuing = Issuing(config, keys, storage, workers, Metrics())
+    ...     body = bytes(issuing.size(role=1))
+    ...     reply = asyncio.run(issuing.answer(1, body, now=0.0))
+    ...     storage.close()
+    ...     workers.close()
+    >>> len(body), reply.status
+    (132, 403)
     """
 
     def __init__(

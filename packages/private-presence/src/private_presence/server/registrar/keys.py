@@ -24,6 +24,13 @@ class RegistrarKeys:
         configuration.
     issuer_root : Secret, 32 bytes
         All token keys are derived from it, so a restored registrar issues the same.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> keys = RegistrarKeys(signing_key(bytes(range(64))), Secret(bytes(32)))
+    >>> len(keys.signing.public), "root" in repr(keys)
+    (32, False)
     """
 
     signing: SigningKey
@@ -43,6 +50,16 @@ def token_key_of(root: Secret, config: Config, role: int, day: int) -> TokenKey:
     Returns
     -------
     TokenKey
+
+    Examples
+    --------
+    It is the key whose public half the manifest lists:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> root = Secret(bytes(32))
+    >>> key = token_key_of(root, config, roles(config)[0], 7)
+    >>> encode_g2(key.public) == public_keys(root, config, 7)[0]
+    True
     """
     return token_key(root, config.dep_id, role, day)
 

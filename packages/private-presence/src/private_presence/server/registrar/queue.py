@@ -29,6 +29,18 @@ class GroupQueue(Generic[A, B]):
         Items of a group.
     limit : int
         Items that may wait; the next is turned away.
+
+    Examples
+    --------
+    Three who come at once are answered by one call:
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> async def ask(thread):
+    ...     queue = GroupQueue(lambda items: [len(items)] * len(items), thread)
+    ...     return await asyncio.gather(*map(queue.put, "abc"))
+    >>> with ThreadPoolExecutor(1) as thread:
+    ...     asyncio.run(ask(thread))
+    [3, 3, 3]
     """
 
     def __init__(
@@ -92,12 +104,13 @@ class GroupQueue(Generic[A, B]):
         items = [item for item, _ in group]
         try:
             answers = await loop.run_in_executor(self._thread, self._settle, items)
+            answered = list(zip(group, answers, strict=True))
         except Exception as error:  # nobody may wait for ever
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), answer in zip(group, answers, strict=True):
+        for (_, future), answer in answered:
             if not future.done():  # whoever asked may have gone
                 future.set_result(answer)
 

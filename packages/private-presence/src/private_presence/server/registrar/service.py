@@ -53,6 +53,41 @@ class Registrar(Service):
         If the signing key is not the deployment's registrar's.
 
     Raises `InputError` too, if the mode does not fit the number of servers.
+
+    Examples
+    --------
+    Anybody may ask it for the deployment's file:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.server.clock import SystemClock
+    >>> from private_presence.server.endpoints import match
+    >>> from private_presence.server.registrar.workers import ThreadWorkers
+    >>> from private_presence.server.storage import open_storage
+    >>> from private_presence.server.web.https_peers import HttpsPeers
+    >>> keys = RegistrarKeys(signing_key(bytes(range(64))), Secret(bytes(32)))
+    >>> config = Config(keys.signing.public, (bytes(32),) * 2, bytes(32))
+    >>> place = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> around = (SystemClock(), SystemRandomness(), Metrics())
+    >>> async def ask(registrar):
+    ...     reply = await registrar.handle(match("GET", "/v1/config"), b"")
+    ...     await registrar.close()
+    ...     return reply
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     means = (
+    ...         open_storage(f"sqlite:///{folder}/data"),
+    ...         HttpsPeers((), Path("leaf")),
+    ...     )
+    ...     options = {"file": b"the file", "workers": ThreadWorkers()}
+    ...     reply = asyncio.run(ask(Registrar(place, keys, *means, *around, **options)))
+    ...     means[0].close()
+    >>> reply.status, reply.body
+    (200, b'the file')
     """
 
     def __init__(

@@ -33,6 +33,20 @@ class Layout(NamedTuple):
         Bucket counters above zero.
     largest_bucket : int
         Records in it; zero in download mode, which has none.
+
+    Examples
+    --------
+    Two records without buckets:
+
+    >>> import tempfile
+    >>> from private_presence.protocol.config import Config, encode_config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32), mode="download")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     raw = Path(folder, "raw")
+    ...     _ = raw.write_bytes(b"a" * 144 + b"b" * 144)
+    ...     layout = lay_out(encode_config(config), Kind.ST, 7, raw, bytes(32))
+    >>> layout.retries, layout.largest_bucket
+    (0, 0)
     """
 
     manifest: bytes
@@ -58,6 +72,18 @@ def lay_out(
     Returns
     -------
     Layout
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.protocol.config import Config, encode_config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     raw = Path(folder, "raw")
+    ...     _ = raw.write_bytes(b"t" * 16 + bytes(128))
+    ...     layout = lay_out(encode_config(config), Kind.ST, 7, raw, bytes(32))
+    >>> layout.largest_bucket
+    1
     """
     start = time.perf_counter()
     config = decode_config(encoded_config)
@@ -96,6 +122,20 @@ def sign_points(secret: Secret, points: bytes) -> bytes:
     -------
     bytes
         As many.
+
+    Examples
+    --------
+    By the scalar one, which changes nothing:
+
+    >>> from private_presence.primitives.curve import (
+    ...     G1_GENERATOR,
+    ...     encode_g1,
+    ...     encode_scalar,
+    ... )
+    >>> from private_presence.primitives.scalars import scalar
+    >>> points = bytes(encode_g1(G1_GENERATOR)) * 2
+    >>> sign_points(Secret(encode_scalar(scalar(1))), points) == points
+    True
     """
     scalar = decode_scalar(secret)
     key = TokenKey(scalar, G2_GENERATOR)  # its public half is not needed to sign

@@ -17,7 +17,15 @@ T = TypeVar("T")
 
 
 class Workers(ABC):
-    """Runs functions of a module, with plain arguments, beside the event loop."""
+    """Runs functions of a module, with plain arguments, beside the event loop.
+
+    Examples
+    --------
+    >>> workers: Workers = ThreadWorkers()
+    >>> asyncio.run(workers.run(sorted, "cab"))
+    ['a', 'b', 'c']
+    >>> workers.close()
+    """
 
     @abstractmethod
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
@@ -81,7 +89,15 @@ class ProcessWorkers(Workers):
 
 @final
 class ThreadWorkers(Workers):
-    """A thread, which starts at once: for small deployments and for tests."""
+    """A thread, which starts at once: for small deployments and for tests.
+
+    Examples
+    --------
+    >>> workers = ThreadWorkers()
+    >>> asyncio.run(workers.run(pow, 2, 10))
+    1024
+    >>> workers.close()
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)

@@ -22,6 +22,15 @@ class RelayLimits:
         In all; an exchange takes seconds.
     head_seconds : float
         For the TLS handshake and for the request, each.
+
+    Examples
+    --------
+    A table of 100,000 long-term records fits, with some room:
+
+    >>> from private_presence.protocol.config import Config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> 100_000 * (16 + config.lt_value_size) < RelayLimits().most_bytes
+    True
     """
 
     connections: int = 1024

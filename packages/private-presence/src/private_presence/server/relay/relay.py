@@ -43,6 +43,14 @@ def addresses_of(directory: Directory) -> frozenset[str]:
     -------
     frozenset of str
         Client addresses of R and of all lookup servers; no peer address.
+
+    Examples
+    --------
+    >>> from private_presence.protocol.directory import Party
+    >>> names = ("r", "a", "b")
+    >>> parties = [Party(f"{n}.example:443", f"{n}.example:444", b"c") for n in names]
+    >>> sorted(addresses_of(Directory(bytes(16), 1, tuple(parties))))
+    ['a.example:443', 'b.example:443', 'r.example:443']
     """
     return frozenset(party.address for party in directory.parties)
 

@@ -37,6 +37,22 @@ def backup(storage: SqlStorage, target: Path) -> None:
     target : Path
         Empty or not there.  It holds who has an account: keep it as safe as the
         original.
+
+    Raises `StateError` if something is in the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.server.storage import open_storage
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     storage = open_storage(f"sqlite:///{folder}/data")
+    ...     storage.add_account(bytes(32))
+    ...     backup(storage, Path(folder, "copy"))
+    ...     storage.close()
+    ...     copy = open_storage(f"sqlite:///{folder}/copy")
+    ...     print(copy.has_account(bytes(32)))
+    ...     copy.close()
+    True
     """
     _check_empty(target)
     copy = SqlStorage(SqlitePlaces(target))
@@ -66,6 +82,21 @@ def restore(source: Path, storage: SqlStorage) -> list[tuple[Kind, int]]:
     ------
     StateError
         If there is no backup, or the storage is in use.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.server.storage import TableState, open_storage
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     old = open_storage(f"sqlite:///{folder}/old")
+    ...     old.save(TableState(int(Kind.ST), 7))
+    ...     backup(old, Path(folder, "copy"))
+    ...     old.close()
+    ...     fresh = open_storage(f"sqlite:///{folder}/fresh")
+    ...     lost = restore(Path(folder, "copy"), fresh)
+    ...     fresh.close()
+    >>> [(kind.name, epoch) for kind, epoch in lost]
+    [('ST', 7)]
     """
     if not (source / "registrar.db").is_file():
         raise StateError(f"expected a backup in {source}; there is no registrar.db")

@@ -21,6 +21,21 @@ class Group:
         Token, 32, to the hash of the body that it pays for, 32.
     values : dict from bytes to bytes
         Tag, 16, to value; an empty value is a tombstone.
+
+    Examples
+    --------
+    A record that was withdrawn is not written to the raw file:
+
+    >>> import tempfile
+    >>> from private_presence.server.storage import open_storage
+    >>> values = {b"a" * 16: b"value", b"b" * 16: b""}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     storage = open_storage(f"sqlite:///{folder}/data")
+    ...     storage.commit(Group(Kind.ST, 7, 1, 0, values=values))
+    ...     _, count = storage.write_raw(Kind.ST, 7)
+    ...     storage.close()
+    >>> count
+    1
     """
 
     kind: Kind

@@ -29,6 +29,19 @@ class Storage(ABC):
     Every method may raise `StorageError` if the disk is full or the database is away:
     nothing of that call was acknowledged, and the same call works again when it is
     back.  Methods may be called from several threads.
+
+    Examples
+    --------
+    Both databases are opened by `open_storage`:
+
+    >>> import tempfile
+    >>> from private_presence.server.storage import open_storage
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     storage: Storage = open_storage(f"sqlite:///{folder}/data")
+    ...     storage.add_account(bytes(32))
+    ...     print(storage.has_account(bytes(32)), storage.has_account(b"b" * 32))
+    ...     storage.close()
+    True False
     """
 
     at: Callable[[str], None] = staticmethod(_nowhere)

@@ -37,6 +37,13 @@ class TableState:
         The manifest with all signatures, as it is served.  Empty in a published table
         if only the hash is known: a registrar restored from a backup learnt it from
         the lookup servers.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> state = TableState(kind=2, epoch=7)
+    >>> state.phase, replace(state, phase="frozen", count=3).count
+    ('open', 3)
     """
 
     kind: int
@@ -63,6 +70,15 @@ def encode_state(state: TableState) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> data = encode_state(TableState(kind=2, epoch=7))
+    >>> decode_state(data).epoch
+    7
+    >>> decode_state(data[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.CorruptStateError: the state of a table cannot be read ...
     """
     return encode_record(state)
 

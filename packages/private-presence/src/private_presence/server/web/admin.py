@@ -49,6 +49,15 @@ class Operator:
         Whether the service does its work; False gives status 503 to a monitor.
     leaf_ends : callable
         When the TLS certificate ends, seconds since 1970.
+
+    Examples
+    --------
+    >>> from private_presence.server.clock import ManualClock
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> about = (config, 1, Metrics(), ManualClock(1.7e9))
+    >>> operator = Operator("pir", *about, lambda: True, lambda: 1.7e9 + 30 * 86_400)
+    >>> operator.healthy(), (operator.leaf_ends() - operator.clock.now()) / 86_400
+    (True, 30.0)
     """
 
     role: str
@@ -71,6 +80,19 @@ def admin_app(operator: Operator) -> Starlette:
     -------
     Starlette
         ``/``, ``/metrics`` and ``/healthz``.
+
+    Examples
+    --------
+    A monitor asks a server that is still starting:
+
+    >>> import asyncio, httpx
+    >>> from private_presence.server.clock import ManualClock
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> about = (config, 1, Metrics(), ManualClock(1.7e9))
+    >>> app = admin_app(Operator("pir", *about, lambda: False, lambda: 1.8e9))
+    >>> sender = httpx.AsyncClient(transport=httpx.ASGITransport(app))
+    >>> asyncio.run(sender.get("http://localhost/healthz")).status_code
+    503
     """
     started = operator.clock.now()
 

@@ -68,6 +68,21 @@ class ServiceApp:
     -----
     Request fields other than ``content-length``, ``content-encoding`` and
     ``transfer-encoding`` are not looked at: no cookie, no agent, no address.
+
+    Examples
+    --------
+    What is not here is answered like what is nowhere:
+
+    >>> import httpx
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Nothing(Service):
+    ...     limit = handle = run = close = lambda *rest: None
+    >>> about = (frozenset({Caller.CLIENT}), ManualClock(0.0), Metrics(), Limits())
+    >>> app = ServiceApp(Nothing(), *about)
+    >>> sender = httpx.AsyncClient(transport=httpx.ASGITransport(app))
+    >>> reply = asyncio.run(sender.get("https://a.example/v1/config"))
+    >>> reply.status_code, reply.headers["date"]
+    (404, 'Thu, 01 Jan 1970 00:00:00 GMT')
     """
 
     def __init__(

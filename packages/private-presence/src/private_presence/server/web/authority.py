@@ -41,7 +41,17 @@ EARLY = timedelta(hours=1)  # for clocks that are behind
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority on P-256: the only curve every TLS library accepts."""
+    """A certificate authority on P-256: the only curve every TLS library accepts.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> authority = make_authority("Ada", 1.7e9, SystemRandomness())
+    >>> x509.load_der_x509_certificate(authority.anchor) == authority.certificate
+    True
+    >>> "key" in repr(authority)
+    False
+    """
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -67,6 +77,15 @@ def make_authority(name: str, now: float, rng: Randomness) -> Authority:
     -------
     Authority
         Valid for ten years, and allowed to sign leaves only.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> certificate = make_authority("Ada", 1.7e9, SystemRandomness()).certificate
+    >>> certificate.subject.rfc4514_string()
+    'CN=Ada'
+    >>> round((certificate.not_valid_after_utc.timestamp() - 1.7e9) / 86_400)
+    3650
     """
     key = _key(rng)
     subject = _name(name)
@@ -102,6 +121,20 @@ def issue_leaf(
     -------
     Secret
         PEM: private key, then certificate, in one file, so that it is replaced at once.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng = SystemRandomness()
+    >>> authority = make_authority("Ada", 1.7e9, rng)
+    >>> leaf = issue_leaf(authority, ["a.example:443", "a.example:444"], 1.7e9, rng)
+    >>> certificate = x509.load_pem_x509_certificate(leaf)
+    >>> certificate.verify_directly_issued_by(authority.certificate)
+    >>> names = certificate.extensions.get_extension_for_class(
+    ...     x509.SubjectAlternativeName
+    ... )
+    >>> names.value.get_values_for_type(x509.DNSName)
+    ['a.example']
     """
     key = _key(rng)
     hosts = list(dict.fromkeys(split_address(address)[0] for address in addresses))
@@ -121,6 +154,16 @@ def save_leaf(path: Path, leaf: Secret) -> None:
     ----------
     path : Path
     leaf : Secret
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "leaf.pem")
+    ...     save_leaf(path, Secret(b"old"))
+    ...     save_leaf(path, Secret(b"new"))
+    ...     path.read_bytes(), oct(path.stat().st_mode & 0o777)
+    (b'new', '0o600')
     """
     write_private(path, leaf)
 
@@ -132,6 +175,16 @@ def save_authority(path: Path, authority: Authority) -> None:
     ----------
     path : Path
     authority : Authority
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> authority = make_authority("Ada", 1.7e9, SystemRandomness())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_authority(Path(folder, "authority.pem"), authority)
+    ...     load_authority(Path(folder, "authority.pem")).anchor == authority.anchor
+    True
     """
     pem = authority.certificate.public_bytes(serialization.Encoding.PEM)
     write_private(path, _pem(authority.key) + pem)
@@ -152,6 +205,16 @@ def load_authority(path: Path) -> Authority:
     ------
     EncodingError
         If the file holds no key and certificate on P-256.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "authority.pem")
+    ...     save_leaf(path, Secret(b"no authority"))
+    ...     load_authority(path)
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: expected a P-256 key and its ...
     """
     data = path.read_bytes()
     try:
@@ -183,6 +246,18 @@ def expires(path: Path) -> float:
     ------
     EncodingError
         If there is no certificate in the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> rng = SystemRandomness()
+    >>> authority = make_authority("Ada", 1.7e9, rng)
+    >>> leaf = issue_leaf(authority, ["a.example:443"], 1.7e9, rng, days=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_leaf(Path(folder, "leaf.pem"), leaf)
+    ...     (expires(Path(folder, "leaf.pem")) - 1.7e9) / 86_400
+    2.0
     """
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())

@@ -16,7 +16,7 @@ from private_presence.errors import (
 from private_presence.primitives.blinding import SIGNATURE_SIZE
 from private_presence.protocol.directory import Party
 from private_presence.protocol.epochs import Kind
-from private_presence.protocol.manifest import MAX_MANIFEST_SIZE
+from private_presence.protocol.manifest import MAX_SIGNED_SIZE
 from private_presence.server.peers import Peers
 from private_presence.server.web.tls import client_context
 
@@ -95,7 +95,7 @@ class HttpsPeers(Peers):
 
     async def newest(self, server: int, kind: Kind) -> bytes:
         """See `Peers.newest`."""
-        size = 4 + 2 * MAX_MANIFEST_SIZE
+        size = 4 + MAX_SIGNED_SIZE
         return await self._ask(server, "newest", kind, None, None, size, at_most=True)
 
     async def publish(self, server: int, kind: Kind, epoch: int, signed: bytes) -> None:

@@ -42,6 +42,14 @@ class Listener:
     ------
     StateError
         If a socket without TLS would be open to other machines.
+
+    Examples
+    --------
+    >>> Listener("127.0.0.1", 9443, print).anchors
+    ()
+    >>> Listener("0.0.0.0", 9443, print)
+    Traceback (most recent call last):
+    private_presence.errors.StateError: a listener without TLS belongs on 127.0.0.1 ...
     """
 
     host: str

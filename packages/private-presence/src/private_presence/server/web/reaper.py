@@ -48,6 +48,17 @@ class Reaper:
         Of the listener, on any of this process's addresses.
     limits : Limits
     metrics : Metrics
+
+    Examples
+    --------
+    Nobody is connected to port 1:
+
+    >>> metrics = Metrics()
+    >>> reaper = Reaper(1, Limits(), metrics)
+    >>> reaper.sweep(0.0) if reaper.works else 0
+    0
+    >>> metrics.value("presence_closed_connections_total")
+    0.0
     """
 
     PERIOD = 2.0  # seconds; ten microseconds per connection each time
@@ -83,7 +94,8 @@ class Reaper:
         found = list(_connections(self._port))
         self._since = {c.inode: self._since.get(c.inode, now) for c in found}
         over = [c for c in found if self._is_over(c, now)]
-        kept = sorted((c for c in found if c not in over), key=lambda c: c.idle)
+        gone = {c.inode for c in over}
+        kept = sorted((c for c in found if c.inode not in gone), key=lambda c: c.idle)
         over += kept[self._limits.connections :]
         for connection in over:
             _close(connection)

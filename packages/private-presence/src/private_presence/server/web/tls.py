@@ -26,6 +26,17 @@ def client_context(anchor: bytes, leaf: Path | None = None) -> ssl.SSLContext:
     -------
     ssl.SSLContext
         A fresh one for each connection shares no session with any other.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.web.authority import make_authority
+    >>> authority = make_authority("Ada", 1.7e9, SystemRandomness())
+    >>> context = client_context(authority.anchor)
+    >>> context.get_ca_certs(binary_form=True) == [authority.anchor]
+    True
+    >>> context.minimum_version.name, context.check_hostname
+    ('TLSv1_3', True)
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=anchor)
@@ -46,6 +57,20 @@ def server_context(leaf: Path) -> ssl.SSLContext:
     Returns
     -------
     ssl.SSLContext
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.web import authority
+    >>> rng = SystemRandomness()
+    >>> ada = authority.make_authority("Ada", 1.7e9, rng)
+    >>> leaf = authority.issue_leaf(ada, ["a.example:443"], 1.7e9, rng)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     authority.save_leaf(Path(folder, "leaf.pem"), leaf)
+    ...     context = server_context(Path(folder, "leaf.pem"))
+    >>> context.minimum_version.name, context.num_tickets
+    ('TLSv1_3', 0)
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf)
@@ -66,6 +91,17 @@ def pem_of(anchors: tuple[bytes, ...]) -> bytes:
     -------
     bytes
         PEM of all.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.web.authority import make_authority
+    >>> anchors = [
+    ...     make_authority(name, 1.7e9, SystemRandomness()).anchor
+    ...     for name in ("Ada", "Bob")
+    ... ]
+    >>> pem_of(tuple(anchors)).count(b"BEGIN CERTIFICATE")
+    2
     """
     certificates = [x509.load_der_x509_certificate(anchor) for anchor in anchors]
     return b"".join(c.public_bytes(Encoding.PEM) for c in certificates)

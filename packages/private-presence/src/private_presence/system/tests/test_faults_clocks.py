@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-
 from .faults_town import BOTH, CONFIG, NOBODY, ST, T, story
 
 REGISTRAR, P_0, P_1 = range(3)

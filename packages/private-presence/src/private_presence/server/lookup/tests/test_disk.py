@@ -7,9 +7,16 @@ from hashlib import sha256
 
 import pytest
 
-from private_presence.errors import EncodingError, PeerError, StateError, StorageError
+from private_presence.errors import (
+    EncodingError,
+    InputError,
+    PeerError,
+    StateError,
+    StorageError,
+)
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.files import Files
+from private_presence.server.lookup.limits import Limits
 from private_presence.server.lookup.shelf import Shelf, TableKey
 from private_presence.server.lookup.spent import SpentFiles
 
@@ -121,6 +128,33 @@ def test_evidence_is_bounded_and_kept_once(tmp_path, monkeypatch):
     assert [path.read_bytes() for path in shelf.evidence()].count(b"one") == 1
     assert len(shelf.evidence()) == 2
     shelf.close()
+
+
+def test_used_tokens_that_cannot_be_read_are_no_surprise(tmp_path):
+    files = SpentFiles(tmp_path)
+    day = files.day(1)
+    day._base.execute("DROP TABLE spent")
+    with pytest.raises(StorageError, match="see to the disk"):
+        day.paid([(bytes(32), bytes(32))])
+    files.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"remembered": -1},
+        {"resends": -1},
+        {"peer_seconds": 0.0},
+        {"peer_seconds": float("nan")},
+        {"delay": -0.1},
+        {"split": 0},
+        {"batch": 257},
+    ],
+    ids=str,
+)
+def test_limits_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError, match="correct the server's settings"):
+        Limits(**wrong)
 
 
 def test_spent_files_of_past_days_are_removed(tmp_path):

@@ -132,6 +132,19 @@ def test_a_queue_leaves_nobody_waiting_when_its_function_fails():
     asyncio.run(story())
 
 
+def test_a_queue_leaves_nobody_waiting_when_answers_are_missing():
+    async def story():
+        with ThreadPoolExecutor(1) as thread:
+            queue = GroupQueue(lambda items: items[:1], thread)
+            done = await asyncio.gather(
+                queue.put(0), queue.put(1), return_exceptions=True
+            )
+            assert all(isinstance(error, ValueError) for error in done)
+            await queue.close()
+
+    asyncio.run(asyncio.wait_for(story(), 5.0))
+
+
 def test_workers_that_die_are_replaced():
     async def story():
         workers = ProcessWorkers(1)

@@ -9,8 +9,9 @@ from time import monotonic
 import pytest
 
 from private_presence.server.metrics import Metrics
+from private_presence.server.web import reaper as reaper_module
 from private_presence.server.web.limits import Limits
-from private_presence.server.web.reaper import Reaper
+from private_presence.server.web.reaper import Reaper, _Connection
 from private_presence.server.web.tls import client_context
 
 from .places import Echo, client, serving
@@ -122,6 +123,21 @@ def test_header_floods_are_refused_over_http2_too(tmp_path):
         return flood.status_code, after.status_code, len(party.service.bodies)
 
     assert asyncio.run(run()) == (431, 200, 1)
+
+
+def test_a_sweep_takes_time_in_proportion(monkeypatch):
+    """A hundred times as many connections do not hold up the loop 10,000 times as long."""
+
+    def seconds(n):
+        found = [_Connection(i, i, 9.0) for i in range(n)]
+        monkeypatch.setattr(reaper_module, "_connections", lambda port: found)
+        monkeypatch.setattr(reaper_module, "_close", lambda connection: None)
+        reaper, began = Reaper(1, Limits(idle_seconds=1), Metrics()), monotonic()
+        assert reaper.sweep(0.0) == n
+        return monotonic() - began
+
+    least = min(seconds(200) for _ in range(5))
+    assert seconds(20_000) < 20 * 100 * least
 
 
 def test_other_sockets_of_the_process_are_left_alone():
