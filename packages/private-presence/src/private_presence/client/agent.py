@@ -45,6 +45,36 @@ class Agent:
     patience : float, optional
         Seconds that one exchange may take; `plan.patience` of the deployment if not
         given.
+
+    Examples
+    --------
+    All parties are away: the keys of the day are asked for three times, then given up.
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Away(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         raise PeerError("expected an answer; the network is down")
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> keeper = MemoryKeeper(new_device(config, 100, rng))
+    >>> clock, news = ManualClock(start_of(config, Kind.LT, 100)), []
+    >>> agent = Agent(
+    ...     deployment, keeper, Away(), clock, rng, relay=True, on_event=news.append
+    ... )
+    >>> async def four_minutes():
+    ...     stop = asyncio.Event()
+    ...     running = asyncio.create_task(agent.run(stop))
+    ...     await clock.advance(240.0)
+    ...     stop.set()
+    ...     await running
+    >>> asyncio.run(four_minutes())
+    >>> [told.what for told in news].count("keys"), news[0].word
+    (3, 'expected an answer; the network is down')
     """
 
     def __init__(
@@ -106,6 +136,9 @@ class Agent:
         Returns
         -------
         Answer
+
+        Raises `EpochError`, `StateError`, `QuotaError`, `VerificationError` or
+        `PeerError` as the function `withdraw.withdraw` does.
         """
         return await withdraw(self._setting, circle)
 

@@ -40,6 +40,15 @@ def audit_evidence(asked: Sequence[Asked], signed: Sequence[bytes]) -> bytes:
     -------
     bytes
         Without tokens.
+
+    Examples
+    --------
+    One server answered, the other did not:
+
+    >>> asked = [Asked(Kind.ST, 28_805, i, bytes(32), b"query") for i in (0, 1)]
+    >>> data = audit_evidence(asked, [b"signed answer", b""])
+    >>> [(a.server, answer) for a, answer in read_evidence(data)]
+    [(0, b'signed answer'), (1, b'')]
     """
     rows: list[cbor.Value] = [
         [int(a.kind), a.epoch, a.server, a.manifest_hash, a.query, answer]
@@ -63,6 +72,15 @@ def read_evidence(data: bytes) -> list[tuple[Asked, bytes]]:
     ------
     EncodingError
         If it has another form.
+
+    Examples
+    --------
+    >>> asked = Asked(Kind.ST, 28_805, 0, bytes(32), b"query")
+    >>> read_evidence(audit_evidence([asked], [b"answer"])) == [(asked, b"answer")]
+    True
+    >>> read_evidence(cbor.encode([1]))
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: expected an audit batch of version 1; ...
     """
     match cbor.decode(data, MAX_EVIDENCE):
         case [1, list(rows)]:
@@ -101,7 +119,38 @@ def judge_audit(
     Raises
     ------
     EncodingError
-        If the batch is of another table.
+        If the batch is of another table or of servers that there are not.
+
+    Examples
+    --------
+    Server 0 answers what the records give, server 1 something else:
+
+    >>> import os
+    >>> from private_presence.pir.records import Records
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.signed_answer import seal_answer
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> backend, records = backend_of(config), Records.from_bytes(b"", value_size=128)
+    >>> table = TableId(config.dep_id, Kind.ST, 28_805)
+    >>> built = backend.encode(records, table, bytes(32))
+    >>> about = (config.dep_id, Kind.ST, 28_805, 0, 128, bytes(32), bytes(32))
+    >>> manifest = Manifest(*about, (), (), bytes(32), (), built.manifest)
+    >>> digest = manifest_hash(encode_manifest(manifest))
+    >>> bodies = backend.query(built.manifest, [], os.urandom).bodies
+    >>> asked = [
+    ...     Asked(Kind.ST, 28_805, i, digest, body) for i, body in enumerate(bodies)
+    ... ]
+    >>> kernel = load_kernel("numpy")
+    >>> right = backend.server(built, 0, kernel).answer([bodies[0]])[0]
+    >>> wrong = bytes(len(right))
+    >>> signed = [
+    ...     seal_answer(config, a, answer, key, rng)
+    ...     for a, answer in zip(asked, (right, wrong), strict=True)
+    ... ]
+    >>> judge_audit(config, manifest, b"", audit_evidence(asked, signed))
+    ['right', 'wrong']
     """
     table = TableId(config.dep_id, manifest.kind, manifest.epoch)
     backend = backend_of(config)
@@ -112,6 +161,8 @@ def judge_audit(
         here = (int(asked.kind), asked.epoch) == (manifest.kind, manifest.epoch)
         if not (here and equal(asked.manifest_hash, digest)):
             raise EncodingError("an audit batch is of another table than the manifest")
+        if asked.server >= len(config.servers):
+            raise EncodingError("an audit batch names a server that there is not")
         try:
             answer = open_answer(config, asked, signed, size)
         except PresenceError:

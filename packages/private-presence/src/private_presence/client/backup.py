@@ -43,6 +43,17 @@ class Backup:
         The deployment's file; empty if only a state file was given.
     sealed : bytes
         The state as `vault` sealed it.
+
+    Examples
+    --------
+    >>> from private_presence.client.vault import Cost, vault_of_passphrase
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> words, cost = Secret(b"several good words"), Cost(1, 8)  # for examples only
+    >>> vault = vault_of_passphrase(words, SystemRandomness(), cost=cost)
+    >>> backup = Backup(b"deployment", vault.seal(b"state"))
+    >>> backup, backup.header.needs_passphrase
+    (Backup(deployment=b'deployment'), True)
     """
 
     deployment: bytes
@@ -50,7 +61,10 @@ class Backup:
 
     @property
     def header(self) -> Header:
-        """What says how the state is opened."""
+        """What says how the state is opened.
+
+        Raises `CorruptStateError` if `sealed` is not what a vault sealed.
+        """
         return decode_header(self.sealed)
 
 
@@ -67,6 +81,23 @@ def encode_backup(device: Device, deployment: bytes, wrap: Wrap) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    Tokens stay behind:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.wallet import put, tokens_left
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.store import Plain  # a vault in earnest
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> device = replace(device, wallet=put(Wallet(), 1, 100, [bytes(80)]))
+    >>> backup = decode_backup(encode_backup(device, b"deployment", Plain()))
+    >>> kept = decode_state(backup.sealed, Device)
+    >>> kept.client == device.client, tokens_left(kept.wallet, 1, 100)
+    (True, 0)
     """
     sealed = wrap.seal(encode_state(_without_what_is_used_once(device)))
     return cbor.encode([NAME, VERSION, deployment, sealed])
@@ -87,6 +118,14 @@ def decode_backup(data: bytes) -> Backup:
     ------
     CorruptStateError
         If it is neither.
+
+    Examples
+    --------
+    >>> decode_backup(cbor.encode(["presence backup", 1, b"deployment", b"sealed"]))
+    Backup(deployment=b'deployment')
+    >>> decode_backup(b"a letter")
+    Traceback (most recent call last):
+    private_presence.errors.CorruptStateError: expected a sealed state of version 1; ...
     """
     try:
         raw = cbor.decode(data, MAX_BACKUP_SIZE)
@@ -129,6 +168,33 @@ def restore(home: Home, wrap: Wrap, backup: Backup, now: float, rng: Randomness)
     ------
     ForeignStateError
         If the backup is of another deployment than the pinned one.
+
+    Raises `LostStateError` too, if no deployment is pinned, and `CorruptStateError` if
+    the backup was damaged or `wrap` is another vault.
+
+    Examples
+    --------
+    Set up again on day 105, a device may register from day 107 on:
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.protocol.store import Plain  # a vault in earnest
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> class Joined(Home):  # in earnest `pin` takes the deployment's signed file
+    ...     def deployment(self):
+    ...         return Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> data = encode_backup(new_device(config, 100, rng), b"deployment", Plain())
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Joined(Path(folder, "alice"), Path(folder, "mirrors"))
+    ...     print(restore(home, Plain(), decode_backup(data), 105 * 86_400.0, rng))
+    ...     print(home.store(Plain()).load(config).client.phase)
+    107
+    restored
     """
     config = home.deployment().config
     device = decode_state(wrap.unseal(backup.sealed), Device)

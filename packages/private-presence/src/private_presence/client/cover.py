@@ -39,6 +39,21 @@ def cover_body(config: Config, kind: Kind, epoch: int, rng: Randomness) -> bytes
     -------
     bytes
         As long as a real one.
+
+    Examples
+    --------
+    Of the size of a real one, and of a fresh key each time:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.messages import decode_body
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> bodies = [
+    ...     cover_body(config, Kind.LT, 101, SystemRandomness()) for _ in range(2)
+    ... ]
+    >>> [len(body) for body in bodies], config.lt_size
+    ([613, 613], 613)
+    >>> len({decode_body(config, body).public for body in bodies})
+    2
     """
     size = value_size(config, kind)
     key = signing_key(bytes(rng.draw(64)))

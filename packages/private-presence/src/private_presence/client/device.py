@@ -45,6 +45,15 @@ class Wish:
         The deployment's people agree on meanings; the protocol has none.
     aux : bytes
         As much as an `StPayload` holds.
+
+    Examples
+    --------
+    A new device shows nobody anything; what is said beside presence is not printed:
+
+    >>> Wish()
+    Wish(visible=False, status=0)
+    >>> Wish(True, 3, b"at lunch")
+    Wish(visible=True, status=3)
     """
 
     visible: bool = False
@@ -61,6 +70,13 @@ class Order:
     role, day : int
     seed : Secret, 32
         All blinds come from it, so that a repeated request has the same bytes.
+
+    Examples
+    --------
+    The seed, from which all blinds follow, is not printed:
+
+    >>> Order(1, 100, Secret(bytes(32)))
+    Order(role=1, day=100)
     """
 
     role: int
@@ -70,7 +86,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Purse:
-    """Tokens of one role and day that were never sent to anybody."""
+    """Tokens of one role and day that were never sent to anybody.
+
+    Examples
+    --------
+    Tokens are not printed:
+
+    >>> purse = Purse(1, 100, (Secret(bytes(80)),) * 2)
+    >>> purse, len(purse.tokens)
+    (Purse(role=1, day=100), 2)
+    """
 
     role: int
     day: int
@@ -79,7 +104,15 @@ class Purse:
 
 @dataclass(frozen=True)
 class Wallet:
-    """Orders under way, and purses that were delivered."""
+    """Orders under way, and purses that were delivered.
+
+    Examples
+    --------
+    >>> from private_presence.client.wallet import tokens_left
+    >>> wallet = Wallet(purses=(Purse(1, 100, (Secret(bytes(80)),) * 2),))
+    >>> tokens_left(wallet, 1, 100), tokens_left(wallet, 1, 101)
+    (2, 0)
+    """
 
     orders: tuple[Order, ...] = ()
     purses: tuple[Purse, ...] = ()
@@ -98,6 +131,13 @@ class Parcel:
     withdraws : bool
     receipt : bytes
         103 as the registrar signed them, or none yet.
+
+    Examples
+    --------
+    Neither body nor token is printed:
+
+    >>> Parcel(1, 101, 0, b"body", Secret(bytes(80)))
+    Parcel(kind=1, epoch=101, circle=0, withdraws=False)
     """
 
     kind: int
@@ -111,7 +151,17 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Seen:
-    """A manifest that was verified: its own hash and that of the one before it."""
+    """A manifest that was verified: its own hash and that of the one before it.
+
+    Examples
+    --------
+    Each names the one before it:
+
+    >>> first = Seen(1, 100, b"a" * 32, bytes(32))
+    >>> second = Seen(1, 101, b"b" * 32, first.hash)
+    >>> [later.previous == first.hash for later in (first, second)]
+    [False, True]
+    """
 
     kind: int
     epoch: int
@@ -121,7 +171,18 @@ class Seen:
 
 @dataclass(frozen=True)
 class KeySet:
-    """The token keys of a day, one for each role in the order of `quota.roles`."""
+    """The token keys of a day, one for each role in the order of `quota.roles`.
+
+    Examples
+    --------
+    The key of lookup server 0, whose tokens have the role 16:
+
+    >>> from private_presence.protocol.quota import roles
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> keys = KeySet(100, (b"LT", b"ST", b"server 0", b"server 1"))
+    >>> dict(zip(roles(config), keys.keys, strict=True))[16]
+    b'server 0'
+    """
 
     day: int
     keys: tuple[bytes, ...]
@@ -142,6 +203,13 @@ class Sight:
         Whether a record opened in `t`; every other status is "offline" to people.
     status : int
     aux : bytes
+
+    Examples
+    --------
+    Who the friend is, and what she said, is not printed:
+
+    >>> Sight("alice", 100, 28_805, online=True, aux=b"at lunch")
+    Sight(lt_epoch=100, t=28805)
     """
 
     name: str = field(repr=False)
@@ -154,7 +222,16 @@ class Sight:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the last exchange of a sort, for the screen and nothing else."""
+    """What came of the last exchange of a sort, for the screen and nothing else.
+
+    Examples
+    --------
+    A lookup of short-term epoch 28 805, complete 17.25 seconds after its start:
+
+    >>> outcome = Outcome("lookup", 2, 28_805, "complete", 8_641_517_250)
+    >>> outcome.when_ms / 1000 - outcome.epoch * 300
+    17.25
+    """
 
     what: str
     kind: int
@@ -175,6 +252,17 @@ class Alarm:
         For people.
     when_ms : int
         Milliseconds since 1970.
+
+    Examples
+    --------
+    Programs go by the word, people read the sentence:
+
+    >>> alarms = [
+    ...     Alarm("clock", "this clock is wrong: set it", 8_641_500_000),
+    ...     Alarm("answer", "a lookup server answers wrongly", 8_641_517_250),
+    ... ]
+    >>> [alarm.sentence for alarm in alarms if alarm.what == "clock"]
+    ['this clock is wrong: set it']
     """
 
     what: str
@@ -184,7 +272,15 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Bytes that show a third party what a server did; see `evidence`."""
+    """Bytes that show a third party what a server did; see `audit` and `proof`.
+
+    Examples
+    --------
+    It is shown to others on purpose only, so its bytes are not printed:
+
+    >>> Evidence("dropped", 8_641_517_250, b"receipt and body")
+    Evidence(what='dropped', when_ms=8641517250)
+    """
 
     what: str
     when_ms: int
@@ -220,6 +316,18 @@ class Device:
         The last LT epoch up to which all servers answered, whatever they answered:
         what is asked next depends on it (F4).  `client.last_lt` is the last one whose
         answers were taken over; nothing sent depends on that.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(
+    ...     config, 100, SystemRandomness(), b"of the operator".ljust(32)
+    ... )
+    >>> device.looked_lt, device.wish.visible, len(device.client.circles)
+    (100, False, 1)
+    >>> "of the operator" in repr(device)
+    False
     """
 
     client: Client
@@ -255,6 +363,14 @@ def new_device(
     Returns
     -------
     Device
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> device.account, device.client.circles[0].epoch
+    (<Secret of 0 bytes>, 101)
     """
     client = new_client(config, lt_epoch, rng)
     return Device(client, Secret(account), looked_lt=lt_epoch)
@@ -270,6 +386,17 @@ def encode_device(device: Device) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> data = encode_device(device)
+    >>> decode_device(data) == device
+    True
+    >>> bytes(device.client.circles[0].seed) in data  # hence the seal
+    True
     """
     return encode_record(device)
 
@@ -289,6 +416,17 @@ def decode_device(data: bytes) -> Device:
     ------
     CorruptStateError
         If it is not what `encode_device` wrote, or of another version.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> data = encode_device(new_device(config, 100, SystemRandomness()))
+    >>> decode_device(data).looked_lt
+    100
+    >>> decode_device(data[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.CorruptStateError: expected a device's state ...
     """
     try:
         device = decode_record(Device, data, MAX_DEVICE_SIZE)

@@ -53,6 +53,18 @@ class Home:
         Must not be.
     files : Files
         The file system.
+
+    Examples
+    --------
+    Two folders, and none of them is touched before `make` or `pin`:
+
+    >>> home = Home(Path("/nowhere/alice"), Path("/nowhere/mirrors"))
+    >>> home.state.as_posix(), home.mirror.parent.as_posix()
+    ('/nowhere/alice/state', '/nowhere/mirrors')
+    >>> home.check_unused()
+    >>> home.deployment()
+    Traceback (most recent call last):
+    private_presence.errors.LostStateError: expected a deployment file in ...
     """
 
     folder: Path
@@ -100,7 +112,9 @@ class Home:
         Deployment
             The one in force afterwards.
 
-        Raises `ForeignStateError` if another deployment is pinned already.
+        Raises `ForeignStateError` if another deployment is pinned already; and
+        `EncodingError` or `VerificationError` if the file has another form, or is not
+        signed by everybody it names.
         """
         offered = decode_deployment(data)
         if self.deployment_file.exists():
@@ -155,6 +169,8 @@ class Home:
         Returns
         -------
         DiskKeeper
+
+        Raises `LostStateError` if no deployment is pinned.
         """
         return DiskKeeper(self, wrap)
 
@@ -164,6 +180,8 @@ class Home:
         Returns
         -------
         context manager
+
+        Raises `StateError` on entry if somebody edits for half a minute.
         """
         return hold(self.folder / "lock")
 
@@ -201,6 +219,33 @@ class DiskKeeper(Keeper):
     ----------
     home : Home
     wrap : Wrap
+
+    Examples
+    --------
+    Each edit sees what was saved last, by whichever process:
+
+    >>> import asyncio
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.client.device import Wish, new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.protocol.store import Plain
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> class Joined(Home):  # in earnest `pin` takes the deployment's signed file
+    ...     def deployment(self):
+    ...         return Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> async def go_online(keeper):
+    ...     async with keeper.edit() as edit:
+    ...         return edit.save(replace(edit.device, wish=Wish(True)))
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Joined(Path(folder, "alice"), Path(folder, "mirrors"))
+    ...     home.make()
+    ...     _ = home.store(Plain()).save(new_device(config, 100, SystemRandomness()))
+    ...     saved = asyncio.run(go_online(home.keeper(Plain())))
+    ...     saved.device.wish.visible, saved.device.client.counter
+    (True, 2)
     """
 
     def __init__(self, home: Home, wrap: Wrap) -> None:
@@ -214,6 +259,9 @@ class DiskKeeper(Keeper):
         Yields
         ------
         Edit
+
+        Raises `RestoredStateError` if the state is a copy or an old one, and the errors
+        of `Store.load` and `Home.editing`.
         """
         async with self._home.editing():
             yield _DiskEdit(self._store, self._load())

@@ -23,6 +23,27 @@ class HttpsTransport(Transport):
     Parameters
     ----------
     deployment : Deployment
+
+    Examples
+    --------
+    Through the relay, in a deployment that has none:
+
+    >>> import asyncio
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.server.web.authority import make_authority
+    >>> anchor = make_authority("registrar", 8_641_500.0, SystemRandomness()).anchor
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> parties = (Party("a.example:8443", "", anchor),) * 3
+    >>> transport = HttpsTransport(
+    ...     Deployment(config, Directory(config.dep_id, 1, parties))
+    ... )
+    >>> async def connect():
+    ...     async with transport.connect(0, via_relay=True):
+    ...         pass
+    >>> asyncio.run(connect())
+    Traceback (most recent call last):
+    private_presence.errors.ConfigError: expected a relay in the ...
     """
 
     def __init__(self, deployment: Deployment) -> None:
@@ -41,6 +62,8 @@ class HttpsTransport(Transport):
         ------
         Link
             The connection is made with its first exchange.
+
+        Raises `ConfigError` on entry if the deployment has no relay to go through.
         """
         target = self._directory.parties[party]
         # Contexts are not shared either: one might remember a session.

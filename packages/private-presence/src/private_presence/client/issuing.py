@@ -43,6 +43,18 @@ def blinded(config: Config, wanted: Order) -> list[BlindedToken]:
     -------
     list of BlindedToken
         As many as the quota.
+
+    Examples
+    --------
+    A repeated order has the same bytes; another seed gives others:
+
+    >>> from private_presence.primitives.secret import Secret
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> def messages(seed):
+    ...     return [t.message for t in blinded(config, Order(1, 100, Secret(seed)))]
+    >>> one, again, other = (messages(seed * 32) for seed in (b"a", b"a", b"b"))
+    >>> len(one), one == again, one == other
+    (2, True, False)
     """
     purpose = b"order" + bytes([wanted.role]) + u32(wanted.day)
     stream = SeedStream(bytes(wanted.seed), purpose)
@@ -76,9 +88,32 @@ def unblinded(
     Raises
     ------
     EncodingError
-        If they are not as many as were ordered.
+        If they are not as many as were ordered, or one is no curve point.
     VerificationError
         If one does not fit: a key of one's own would be a mark.
+
+    Examples
+    --------
+    The issuer signs blinded points, and knows none of the tokens that come of it:
+
+    >>> from private_presence.primitives.curve import encode_g2
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.primitives.tokens import issue, token_key
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> wanted = Order(1, 100, Secret(bytes(32)))
+    >>> batch, key = (
+    ...     blinded(config, wanted),
+    ...     token_key(bytes(32), config.dep_id, 1, 100),
+    ... )
+    >>> signed = b"".join(issue(key, token.message) for token in batch)
+    >>> tokens = unblinded(batch, wanted, signed, encode_g2(key.public), rng)
+    >>> [len(token) for token in tokens]
+    [80, 80]
+    >>> other = token_key(bytes(32), config.dep_id, 1, 101)
+    >>> unblinded(batch, wanted, signed, encode_g2(other.public), rng)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: the registrar signed tokens with ...
     """
     key = decode_g2(public)
     points = [signed[i : i + G1_SIZE] for i in range(0, len(signed), G1_SIZE)]
@@ -107,10 +142,44 @@ async def fetch_tokens(setting: Setting, role: int, day: int) -> None:
 
     Raises
     ------
+    StateError
+        If this device has no account, or the day's keys are not known yet.
     PeerError
         If no answer came.
     VerificationError
         If the answer does not fit the published key; the alarm is saved.
+
+    Examples
+    --------
+    Both tokens of role 1, from a registrar that signs whatever comes:
+
+    >>> import asyncio
+    >>> from contextlib import nullcontext
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.client.transport import Answered, Link, Transport
+    >>> from private_presence.client.wallet import tokens_left
+    >>> from private_presence.primitives.curve import encode_g2
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.tokens import issue, token_key
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.server.clock import ManualClock
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> key = token_key(bytes(32), config.dep_id, 1, 100)
+    >>> class Registrar(Link):
+    ...     async def exchange(self, method, path, body, limit):
+    ...         points = [body[i : i + 48] for i in range(36, len(body), 48)]
+    ...         return Answered(200, b"".join(issue(key, p) for p in points), None)
+    >>> class Net(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         return nullcontext(Registrar())
+    >>> device = new_device(config, 100, rng, bytes(32))
+    >>> keys = KeySet(100, (encode_g2(key.public),))
+    >>> keeper = MemoryKeeper(replace(device, keys=(keys,)))
+    >>> parts = Deployment(config, None), keeper, Net(), ManualClock(8_641_500.0), rng
+    >>> asyncio.run(fetch_tokens(Setting(*parts, True, 30.0, {}), 1, 100))
+    >>> tokens_left(keeper.device.wallet, 1, 100)
+    2
     """
     ordered = await _order(setting, role, day)
     if ordered is None:

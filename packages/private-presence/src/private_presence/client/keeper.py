@@ -6,7 +6,7 @@
         saved = edit.save(change(edit.device))
     send(saved)  # outside: the network may take its time
 
-Functions that send take a `SavedDevice`; only a keeper makes one.
+What is sent is read from a `SavedDevice`: as it was saved, or as a keeper loaded it.
 """
 
 import asyncio
@@ -23,13 +23,45 @@ __all__ = ["Edit", "Keeper", "MemoryKeeper", "SavedDevice"]
 
 @dataclass(frozen=True)
 class SavedDevice:
-    """A device that would survive a crash now (F34)."""
+    """A device that would survive a crash now (F34).
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> keeper = MemoryKeeper(new_device(config, 100, SystemRandomness()))
+    >>> async def save():
+    ...     async with keeper.edit() as edit:
+    ...         return edit.save(edit.device)
+    >>> saved = asyncio.run(save())
+    >>> saved.device == keeper.device, saved.device.client.counter
+    (True, 1)
+    """
 
     device: Device
 
 
 class Edit(ABC):
-    """One exclusive edit."""
+    """One exclusive edit.
+
+    Examples
+    --------
+    What was saved is what the edit holds from then on:
+
+    >>> from private_presence.client.device import Wish, new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> keeper = MemoryKeeper(new_device(config, 100, SystemRandomness()))
+    >>> async def go_online():
+    ...     async with keeper.edit() as edit:
+    ...         edit.save(replace(edit.device, wish=Wish(True, 3)))
+    ...         return edit.device.wish, edit.device.client.counter
+    >>> asyncio.run(go_online())
+    (Wish(visible=True, status=3), 1)
+    """
 
     @property
     @abstractmethod
@@ -52,7 +84,27 @@ class Edit(ABC):
 
 
 class Keeper(ABC):
-    """Where a device lives."""
+    """Where a device lives.
+
+    Examples
+    --------
+    One at a time: the second edit waits for the first one and finds what it saved.
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> keeper = MemoryKeeper(new_device(config, 100, SystemRandomness()))
+    >>> async def save():
+    ...     async with keeper.edit() as edit:
+    ...         found = edit.device.client.counter
+    ...         await asyncio.sleep(0)
+    ...         return found, edit.save(edit.device).device.client.counter
+    >>> async def both():
+    ...     return await asyncio.gather(save(), save())
+    >>> asyncio.run(both())
+    [(0, 1), (1, 2)]
+    """
 
     @abstractmethod
     def edit(self) -> AbstractAsyncContextManager[Edit]:
@@ -72,6 +124,24 @@ class MemoryKeeper(Keeper):
     Parameters
     ----------
     device : Device
+
+    Examples
+    --------
+    An edit that is left without `save` changes nothing:
+
+    >>> from private_presence.client.device import Wish, new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> keeper = MemoryKeeper(new_device(config, 100, SystemRandomness()))
+    >>> async def edited(*, save):
+    ...     async with keeper.edit() as edit:
+    ...         device = replace(edit.device, wish=Wish(True))
+    ...         if save:
+    ...             edit.save(device)
+    ...     return keeper.device.wish.visible
+    >>> asyncio.run(edited(save=False)), asyncio.run(edited(save=True))
+    (False, True)
     """
 
     def __init__(self, device: Device) -> None:

@@ -12,7 +12,26 @@ SERVICE = "private-presence"
 
 
 class KeyRing(ABC):
-    """Keys by entry; the entry's name is random and says nothing."""
+    """Keys by entry; the entry's name is random and says nothing.
+
+    Examples
+    --------
+    One in memory, for a program that is never restarted:
+
+    >>> class InMemory(KeyRing):
+    ...     def __init__(self):
+    ...         self.keys = {}
+    ...
+    ...     def get(self, entry):
+    ...         return self.keys.get(entry)
+    ...
+    ...     def put(self, entry, key):
+    ...         self.keys[entry] = key
+    >>> ring = InMemory()
+    >>> ring.put("00ff", Secret(bytes(32)))
+    >>> ring.get("00ff"), ring.get("ff00")
+    (<Secret of 32 bytes>, None)
+    """
 
     @abstractmethod
     def get(self, entry: str) -> Secret | None:

@@ -23,6 +23,18 @@ async def newest(keeper: Keeper) -> Device:
     Returns
     -------
     Device
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> keeper = MemoryKeeper(new_device(config, 100, SystemRandomness()))
+    >>> asyncio.run(newest(keeper)).looked_lt
+    100
     """
     async with keeper.edit() as edit:
         return edit.device
@@ -42,6 +54,39 @@ async def fetch_keys(setting: Setting, epoch: int) -> None:
         If somebody is away: that manifest is not taken over from the others.
     VerificationError
         If the copies differ or do not verify; the alarm is saved.
+
+    Raises `ClockError` too, if this clock is known to be wrong.
+
+    Examples
+    --------
+    Servers that show different manifests are told of, and nothing of theirs is kept:
+
+    >>> import asyncio
+    >>> from contextlib import nullcontext
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.client.transport import Answered, Link, Transport
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Party(Link):
+    ...     def __init__(self, number):
+    ...         self.number = number
+    ...
+    ...     async def exchange(self, method, path, body, limit):
+    ...         return Answered(200, b"manifest of party %d" % self.number, None)
+    >>> class Net(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         return nullcontext(Party(party))
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> keeper = MemoryKeeper(new_device(config, 100, rng))
+    >>> parts = Deployment(config, None), keeper, Net(), ManualClock(8_641_500.0), rng
+    >>> asyncio.run(fetch_keys(Setting(*parts, True, 30.0, {}), 100))
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: the servers gave different manifests ...
+    >>> [alarm.what for alarm in keeper.device.alarms], keeper.device.keys
+    (['manifest'], ())
     """
     parties, epochs = range(len(setting.config.servers) + 1), (epoch - 1, epoch)
     replies = await together(_from_party(setting, p, epochs) for p in parties)
@@ -75,9 +120,7 @@ async def _take(setting: Setting, epoch: int, copies: list[bytes]) -> None:
         device = edit.device
         try:
             manifest = agreed(device, setting.config, Kind.LT, epoch, copies)
-        except VerificationError as error:
-            edit.save(accuse(device, setting, Kind.LT, epoch, copies, str(error)))
-            raise
         except PresenceError as error:
+            edit.save(accuse(device, setting, Kind.LT, epoch, copies, str(error)))
             raise VerificationError(str(error)) from None
         edit.save(remember(device, setting.config, manifest))

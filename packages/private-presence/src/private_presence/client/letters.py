@@ -9,7 +9,7 @@ import binascii
 from base64 import b32decode, b32encode
 from hashlib import sha256
 
-from private_presence.errors import EncodingError, ForeignStateError
+from private_presence.errors import EncodingError, ForeignStateError, LengthError
 from private_presence.primitives.reader import ByteReader, check_length
 from private_presence.primitives.secret import equal
 from private_presence.protocol.invitation import MAX_INVITATION_SIZE
@@ -40,6 +40,8 @@ def text_of_request(dep_id: bytes, nonce: bytes) -> str:
     str
         103 characters.
 
+    Raises `LengthError` if the nonce has another length.
+
     Examples
     --------
     >>> text_of_request(bytes(16), bytes(32))[:29]
@@ -68,6 +70,8 @@ def request_of_text(text: str, dep_id: bytes) -> bytes:
     ForeignStateError
         If it is for another deployment.
 
+    Raises `EncodingError` too, if it is another text or has a slip in it.
+
     Examples
     --------
     >>> text = text_of_request(bytes(16), bytes(range(32)))
@@ -94,7 +98,26 @@ def text_of_invitation(invitation: bytes) -> str:
     -------
     str
         About 1000 characters.
+
+    Raises
+    ------
+    LengthError
+        If it is empty or longer.
+
+    Examples
+    --------
+    >>> text = text_of_invitation(b"keys")
+    >>> text
+    'PRESENCE-INVITATION-1:NNSXS42IUU7QO'
+    >>> invitation_of_text(text[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.EncodingError: this PRESENCE-INVITATION-1 has a slip ...
     """
+    if not 0 < len(invitation) <= MAX_INVITATION_SIZE:
+        raise LengthError(
+            f"expected an invitation of 1 to {MAX_INVITATION_SIZE} bytes; got "
+            f"{len(invitation)}: take what `invite` gave"
+        )
     return _write(INVITATION, invitation)
 
 
@@ -108,6 +131,8 @@ def invitation_of_text(text: str) -> bytes:
     Returns
     -------
     bytes
+
+    Raises `EncodingError` if it is another text or has a slip in it.
 
     Examples
     --------

@@ -37,6 +37,14 @@ def own_line(summary: Summary) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> about = ("active", True, (), 28_805, 8_641_800.0)
+    >>> own_line(Summary((), 1, True, "", *about))
+    'You are online; 1 friend can see it.'
+    >>> own_line(Summary((), 1, False, "this device is not online", *about))
+    'You are invisible: this device is not online.'
     """
     if not summary.visible:
         return f"You are invisible: {summary.why}."
@@ -55,6 +63,22 @@ def lines(summary: Summary) -> list[str]:
     -------
     list of str
         The person's own state, each friend, each alarm.
+
+    Examples
+    --------
+    >>> friends = (FriendLine("alice", True, "at lunch", 0.0),)
+    >>> about = (
+    ...     "active",
+    ...     True,
+    ...     ("a lookup server answers wrongly",),
+    ...     28_805,
+    ...     8_641_800.0,
+    ... )
+    >>> for line in lines(Summary(friends, 1, True, "", *about)):
+    ...     print(line)
+    You are online; 1 friend can see it.
+    alice  online   looked up never  at lunch
+    Alarm: a lookup server answers wrongly
     """
     width = max((len(friend.name) for friend in summary.friends), default=0)
     friends = [_line(friend, width) for friend in summary.friends]
@@ -81,6 +105,18 @@ def changes(before: Summary | None, after: Summary) -> list[str]:
     -------
     list of str
         Everything, the first time.
+
+    Examples
+    --------
+    That another epoch was looked up is nothing new; that somebody left is:
+
+    >>> about = (1, True, "", "active", True, (), 28_805, 8_641_800.0)
+    >>> def screen(*, online):
+    ...     return Summary((FriendLine("alice", online, "", 0.0),), *about)
+    >>> changes(screen(online=True), screen(online=True))
+    []
+    >>> changes(screen(online=True), screen(online=False))
+    ['alice  offline  looked up never']
     """
     if before is None:
         return lines(after)
@@ -90,8 +126,15 @@ def changes(before: Summary | None, after: Summary) -> list[str]:
     result = [_line(friend, width) for friend in new]
     if (before.visible, before.why) != (after.visible, after.why):
         result = [lines(after)[0], *result]
-    fresh = after.alarms[len(before.alarms) :] if after.alarms != before.alarms else ()
+    fresh = _added(before.alarms, after.alarms)
     return result + [f"Alarm: {sentence}" for sentence in fresh]
+
+
+def _added(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
+    # A device forgets its oldest alarms: new is what follows those it still has.
+    longest = range(min(len(before), len(after)), 0, -1)
+    kept = next((n for n in longest if before[-n:] == after[:n]), 0)
+    return after[kept:]
 
 
 def _differs(friend: FriendLine, old: dict[str, FriendLine]) -> bool:

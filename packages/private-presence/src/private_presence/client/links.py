@@ -34,6 +34,28 @@ async def linked(
     Yields
     ------
     Link
+
+    Raises `PeerError` on entry if the party is away.
+
+    Examples
+    --------
+    The registrar is reached through the relay, unless the account is named to it:
+
+    >>> from contextlib import nullcontext
+    >>> from private_presence.client.transport import Transport
+    >>> class Net(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         return nullcontext((party, via_relay))  # in earnest a Link
+    >>> setting = Setting(
+    ...     None, None, Net(), None, None, relay=True, patience=30.0, offsets={}
+    ... )
+    >>> async def way(party, *, account=False):
+    ...     async with linked(setting, party, account=account) as link:
+    ...         return link
+    >>> asyncio.run(way(REGISTRAR)), asyncio.run(way(REGISTRAR, account=True))
+    ((0, True), (0, False))
+    >>> asyncio.run(way(1))
+    (1, False)
     """
     via_relay = setting.relay and party == REGISTRAR and not account
     connecting = setting.transport.connect(party, via_relay=via_relay)
@@ -80,6 +102,26 @@ async def ask(
     ------
     PeerError
         If there is no such answer in time.
+
+    Examples
+    --------
+    The party's clock is 60 seconds ahead, up to the fraction that its date leaves out:
+
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Party(Link):
+    ...     async def exchange(self, method, path, body, limit):
+    ...         return Answered(200 if body else 404, body, 8_641_560.0)
+    >>> clock = ManualClock(8_641_500.0)
+    >>> setting = Setting(
+    ...     None, None, None, clock, None, True, patience=30.0, offsets={}
+    ... )
+    >>> asyncio.run(ask(setting, Party(), REGISTRAR, "POST /v1/echo", b"hello", 100))
+    b'hello'
+    >>> setting.offsets
+    {0: 60.0}
+    >>> asyncio.run(ask(setting, Party(), REGISTRAR, "POST /v1/echo", b"", 100))
+    Traceback (most recent call last):
+    private_presence.errors.PeerError: expected status 200; got 404: ...
     """
     method, path = line.split(" ")
     sent = setting.clock.now()
@@ -110,6 +152,23 @@ def check_time(setting: Setting) -> None:
     setting : Setting
 
     Raises `ClockError`.
+
+    Examples
+    --------
+    One party among three may be wrong; if two are ahead, this clock is behind:
+
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.server.clock import ManualClock
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> clock, offsets = ManualClock(8_641_500.0), {0: 0.0, 1: 0.5, 2: 3600.0}
+    >>> deployment = Deployment(config, None)
+    >>> setting = Setting(deployment, None, None, clock, None, True, 30.0, offsets)
+    >>> check_time(setting)
+    >>> offsets[1] = 3600.0
+    >>> check_time(setting)
+    Traceback (most recent call last):
+    private_presence.errors.ClockError: this clock may differ by 5 s from ...
     """
     now = setting.clock.now()
     theirs = sorted(now + offset for offset in setting.offsets.values())
@@ -154,6 +213,27 @@ async def together(exchanges: Iterable[Awaitable[T]]) -> list[T]:
     -------
     list
         In the same order.  Raises the first failure, if there is one.
+
+    Examples
+    --------
+    The second exchange ends although the first one fails:
+
+    >>> ended = []
+    >>> async def exchange(party, *, fails=False):
+    ...     if fails:
+    ...         raise PeerError("expected an answer; the network is down")
+    ...     await asyncio.sleep(0)
+    ...     ended.append(party)
+    ...     return party
+    >>> async def run(*, fails):
+    ...     return await together([exchange(0, fails=fails), exchange(1)])
+    >>> asyncio.run(run(fails=False))
+    [0, 1]
+    >>> asyncio.run(run(fails=True))
+    Traceback (most recent call last):
+    private_presence.errors.PeerError: expected an answer; the network is down
+    >>> ended
+    [0, 1, 1]
     """
     outcomes = await asyncio.gather(*exchanges, return_exceptions=True)
     results: list[T] = []

@@ -35,6 +35,24 @@ async def hold(path: Path) -> AsyncIterator[None]:
     ------
     StateError
         If somebody else holds it for half a minute.
+
+    Examples
+    --------
+    Two tasks take turns; neither is inside while the other is:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> order = []
+    >>> async def work(path, name):
+    ...     async with hold(path):
+    ...         order.append(f"{name} in")
+    ...         await asyncio.sleep(0)
+    ...         order.append(f"{name} out")
+    >>> async def both(path):
+    ...     await asyncio.gather(work(path, "a"), work(path, "b"))
+    >>> with TemporaryDirectory() as folder:
+    ...     asyncio.run(both(Path(folder, "lock")))
+    >>> order
+    ['a in', 'a out', 'b in', 'b out']
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -69,6 +87,18 @@ async def hold_or_refuse(path: Path, what: str) -> AsyncIterator[None]:
     ------
     StateError
         If somebody else holds it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> async def twice(path):
+    ...     async with hold_or_refuse(path, "somebody is online"):
+    ...         async with hold_or_refuse(path, "somebody is online"):
+    ...             pass
+    >>> with TemporaryDirectory() as folder:
+    ...     asyncio.run(twice(Path(folder, "online")))
+    Traceback (most recent call last):
+    private_presence.errors.StateError: somebody is online with this folder already: ...
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -66,6 +66,35 @@ class LookupRound:
     epoch : int
     audit : bool
         Ask for nothing, and keep what proves a wrong answer (F14).
+
+    Examples
+    --------
+    Nobody has published a table yet: the lookup is repeated when the plan says so, and
+    no token is spent.
+
+    >>> from contextlib import nullcontext
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.client.transport import Answered, Transport
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Empty(Link):
+    ...     async def exchange(self, method, path, body, limit):
+    ...         return Answered(404, b"", None)
+    >>> class Net(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         return nullcontext(Empty())
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> keeper = MemoryKeeper(new_device(config, 100, rng))
+    >>> parts = Deployment(config, None), keeper, Net(), ManualClock(8_641_517.25), rng
+    >>> setting = Setting(*parts, True, 30.0, {})
+    >>> asyncio.run(LookupRound(setting, Kind.ST, 28_805, audit=False).attempt())
+    Traceback (most recent call last):
+    private_presence.errors.PeerError: expected status 200; got 404: ...
+    >>> keeper.device.client.counter  # nothing was saved
+    0
     """
 
     def __init__(

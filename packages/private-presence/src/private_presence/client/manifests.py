@@ -16,7 +16,7 @@ from private_presence.protocol.ask import backend_of
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.manifest import (
-    MAX_MANIFEST_SIZE,
+    MAX_SIGNED_SIZE,
     Manifest,
     encode_manifest,
     manifest_hash,
@@ -46,9 +46,27 @@ async def get_manifest(
     -------
     bytes
         Not yet verified.
+
+    Raises `PeerError` if the party is away or has no such manifest.
+
+    Examples
+    --------
+    A party that answers with what it was asked:
+
+    >>> import asyncio
+    >>> from private_presence.client.transport import Answered
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Party(Link):
+    ...     async def exchange(self, method, path, body, limit):
+    ...         return Answered(200, f"{method} {path}".encode(), None)
+    >>> setting = Setting(
+    ...     None, None, None, ManualClock(8_641_500.0), None, True, 30.0, {}
+    ... )
+    >>> asyncio.run(get_manifest(setting, Party(), 0, Kind.ST, 28_805))
+    b'GET /v1/manifest/st/28805'
     """
     line = f"GET {path_of('manifest', kind, epoch)}"
-    return await ask(setting, link, party, line, b"", 2 * MAX_MANIFEST_SIZE)
+    return await ask(setting, link, party, line, b"", MAX_SIGNED_SIZE)
 
 
 def seen_at(device: Device, kind: Kind, epoch: int) -> Seen | None:
@@ -63,6 +81,17 @@ def seen_at(device: Device, kind: Kind, epoch: int) -> Seen | None:
     Returns
     -------
     Seen or None
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> seen = Seen(Kind.LT, 100, b"a" * 32, bytes(32))
+    >>> device = replace(device, chain=(seen,))
+    >>> seen_at(device, Kind.LT, 100) == seen, seen_at(device, Kind.LT, 101)
+    (True, None)
     """
     found = (s for s in device.chain if (s.kind, s.epoch) == (kind, epoch))
     return next(found, None)
@@ -92,6 +121,21 @@ def agreed(
     VerificationError
         If they differ, or another manifest of this table was seen, or one that it does
         not follow or precede; also if a signature or the salt is wrong.
+
+    Raises `EpochError` or `EncodingError` too, for a signed manifest of another table
+    or of another form.
+
+    Examples
+    --------
+    Who is shown another manifest than others finds out before anything is verified:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> agreed(device, config, Kind.LT, 100, [b"a manifest", b"another one"])
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: the servers gave different manifests ...
     """
     if not all(equal(copy, copies[0]) for copy in copies):
         raise VerificationError(
@@ -145,6 +189,20 @@ def remember(device: Device, config: Config, manifest: Manifest) -> Device:
     Returns
     -------
     Device
+
+    Examples
+    --------
+    The manifest of day 100 names the token keys of day 101:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> about = (config.dep_id, Kind.LT, 100, 0, 576, bytes(32), bytes(32))
+    >>> manifest = Manifest(*about, (), (), bytes(32), (b"key",) * 4, b"layout")
+    >>> device = remember(device, config, manifest)
+    >>> [(seen.kind.name, seen.epoch) for seen in device.chain], device.keys[0].day
+    ([('LT', 100)], 101)
     """
     m = manifest
     fresh = Seen(m.kind, m.epoch, manifest_hash(encode_manifest(m)), m.previous)
@@ -179,6 +237,21 @@ def skipped(device: Device, last: int, epoch: int) -> range:
     -------
     range
         Empty if nothing is shown.
+
+    Examples
+    --------
+    Days 101 and 102 had no table if the manifest of day 103 follows that of day 100:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> first = Seen(Kind.LT, 100, b"a" * 32, bytes(32))
+    >>> def days(previous):
+    ...     chain = (first, Seen(Kind.LT, 103, b"b" * 32, previous))
+    ...     return [*skipped(replace(device, chain=chain), 100, 103)]
+    >>> days(first.hash), days(b"c" * 32)
+    ([101, 102], [])
     """
     now = seen_at(device, Kind.LT, epoch)
     if now is None:
@@ -211,6 +284,24 @@ def accuse(
     Returns
     -------
     Device
+
+    Examples
+    --------
+    Copies that not everybody signed prove nothing, so none is kept:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.server.clock import ManualClock
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> parts = Deployment(config, None), None, None, ManualClock(8_641_500.0), None
+    >>> copies = [b"a manifest", b"another one"]
+    >>> told = accuse(
+    ...     device, Setting(*parts, True, 30.0, {}), Kind.LT, 100, copies, "they differ"
+    ... )
+    >>> [alarm.what for alarm in told.alarms], told.evidence
+    (['manifest'], ())
     """
     device = with_alarm(device, setting, "manifest", sentence)
     signed = [c for c in dict.fromkeys(copies) if _is_signed(setting, kind, epoch, c)]

@@ -24,6 +24,33 @@ class MemoryTransport(Transport):
         The registrar, then the lookup servers.
     clock : Clock
         The servers', for the date of answers.
+
+    Examples
+    --------
+    A registrar that says hello to every request it knows the path of:
+
+    >>> import asyncio
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Hello(Service):
+    ...     def limit(self, match):
+    ...         return 0
+    ...
+    ...     async def handle(self, match, body):
+    ...         return Reply(200, b"hello")
+    ...
+    ...     async def run(self, stop):
+    ...         await stop.wait()
+    ...
+    ...     async def close(self):
+    ...         pass
+    >>> transport = MemoryTransport([Hello()], ManualClock(8_641_500.0))
+    >>> async def get(path):
+    ...     async with transport.connect(0, via_relay=False) as link:
+    ...         return await link.exchange("GET", path, b"", 100)
+    >>> asyncio.run(get("/v1/config"))
+    Answered(status=200, body=b'hello', date=8641500.0)
+    >>> asyncio.run(get("/v1/friends")).status
+    404
     """
 
     def __init__(self, services: Sequence[Service], clock: Clock) -> None:

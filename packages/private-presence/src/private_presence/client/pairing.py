@@ -18,7 +18,7 @@ from private_presence.client.requests import (
 )
 from private_presence.primitives.randomness import Randomness
 from private_presence.protocol import membership
-from private_presence.protocol.client import change_circle
+from private_presence.protocol.client import change_circle, circle_of
 from private_presence.protocol.config import Config
 from private_presence.protocol.store import Wrap
 
@@ -39,6 +39,30 @@ async def make_request(home: Home, wrap: Wrap, rng: Randomness) -> str:
     -------
     str
         For the friend, by a channel on which both know each other.
+
+    Raises `LostStateError` if no deployment is pinned, and `CorruptStateError` if the
+    requests on disk were damaged.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.protocol.store import Plain
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> class Joined(Home):  # in earnest `pin` takes the deployment's signed file
+    ...     def deployment(self):
+    ...         return Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Joined(Path(folder, "bob"), Path(folder, "mirrors"))
+    ...     home.make()
+    ...     text = asyncio.run(make_request(home, Plain(), SystemRandomness()))
+    ...     nonces = open_requests(home, Plain())
+    >>> len(text), nonces == (request_of_text(text, config.dep_id),)
+    (103, True)
     """
     dep_id = home.deployment().config.dep_id
     async with home.editing():
@@ -71,6 +95,37 @@ async def answer_request(
         For the friend only, by a confidential channel.  None if this generation has
         excluded somebody (F2): a new one is asked for then, and comes with one of the
         next two LT records.
+
+    Raises `EncodingError` or `ForeignStateError` for what is no request or is from
+    another deployment, `InputError` if the name is taken, and `CapacityError` if there
+    are as many members as the deployment allows; and what `Home.keeper` raises.
+
+    Examples
+    --------
+    The letter answers this request: its signature is over the nonce.
+
+    >>> import asyncio
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.protocol.invitation import check_invitation
+    >>> from private_presence.protocol.store import Plain
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> class Joined(Home):  # in earnest `pin` takes the deployment's signed file
+    ...     def deployment(self):
+    ...         return Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> rng, nonce = SystemRandomness(), bytes(range(32))  # the nonce is Bob's
+    >>> request = text_of_request(config.dep_id, nonce)
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Joined(Path(folder, "alice"), Path(folder, "mirrors"))
+    ...     home.make()
+    ...     _ = home.store(Plain()).save(new_device(config, 100, rng))
+    ...     letter = asyncio.run(answer_request(home, Plain(), "bob", request, rng))
+    >>> check_invitation(invitation_of_text(letter), config, nonce).epoch
+    101
     """
     config = home.deployment().config
     nonce = request_of_text(request, config.dep_id)
@@ -84,7 +139,7 @@ def _invited(
     device: Device, config: Config, guest: tuple[str, bytes, int], rng: Randomness
 ) -> tuple[Device, bytes | None]:
     (name, nonce, index), data = guest, None
-    circle = device.client.circles[index]
+    circle = circle_of(device.client, index)
     if membership.can_invite(circle):
         circle, data = membership.invite(circle, config, name, nonce, rng)
     else:
@@ -103,6 +158,42 @@ async def take_invitation(home: Home, wrap: Wrap, name: str, invitation: str) ->
     name : str
         For this person's own list.
     invitation : str
+
+    Raises `EncodingError` for what is no invitation, and as `requests.accept` and
+    `Home.keeper` do.
+
+    Examples
+    --------
+    Bob's request, Alice's answer, and whom Bob reads afterwards:
+
+    >>> import asyncio
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.protocol.store import Plain
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> class Joined(Home):  # in earnest `pin` takes the deployment's signed file
+    ...     def deployment(self):
+    ...         return Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> wrap, rng = Plain(), SystemRandomness()
+    >>> async def befriend(alice, bob):
+    ...     for home in (alice, bob):
+    ...         home.make()
+    ...         home.store(wrap).save(new_device(config, 100, rng))
+    ...     request = await make_request(bob, wrap, rng)
+    ...     letter = await answer_request(alice, wrap, "bob", request, rng)
+    ...     await take_invitation(bob, wrap, "alice", letter)
+    ...     device = bob.store(wrap).load(config).state
+    ...     return [friend.name for friend in device.client.friends]
+    >>> with TemporaryDirectory() as folder:
+    ...     homes = [
+    ...         Joined(Path(folder, name), Path(folder)) for name in ("alice", "bob")
+    ...     ]
+    ...     asyncio.run(befriend(*homes)), open_requests(homes[1], wrap)
+    (['alice'], ())
     """
     data = invitation_of_text(invitation)
     async with home.keeper(wrap).edit() as edit:

@@ -34,7 +34,15 @@ LONGEST_WAIT = 30.0  # seconds for one exchange
 
 
 class Action(Enum):
-    """What a step does."""
+    """What a step does.
+
+    Examples
+    --------
+    Its value is the word under which an outcome is noted:
+
+    >>> Action.REGISTER.value, Action("lookup").name
+    ('register', 'LOOKUP')
+    """
 
     KEYS = "keys"  # manifests of an LT epoch and of the one before
     TOKENS = "tokens"
@@ -60,6 +68,16 @@ class Step:
         Whether a lookup is replaced by an audit batch (F14).
     repeats : tuple of float
         When the same bytes go out again, should the exchange have failed.
+
+    Examples
+    --------
+    A registration of circle 0 for short-term epoch 28 806, in its window:
+
+    >>> step = Step(8_641_600.0, Action.REGISTER, Kind.ST, 28_806)
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> opens, closes = window(config, step.kind, step.epoch)
+    >>> opens <= step.when < closes, step.index
+    (True, 0)
     """
 
     when: float
@@ -130,6 +148,19 @@ def plan_lt(
     -------
     list of Step
         By time.
+
+    Examples
+    --------
+    Who was here yesterday; and who comes back at noon, after a week:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> start = start_of(config, Kind.LT, 100)
+    >>> def looked_up(steps):
+    ...     return sorted({s.epoch for s in steps if s.action is Action.LOOKUP})
+    >>> looked_up(plan_lt(config, 100, start, 99, bytes(32)))
+    [99, 100]
+    >>> looked_up(plan_lt(config, 100, start + 43_200.0, 93, bytes(32)))
+    [94, 95, 96, 97, 98, 99, 100]
     """
     rng = SeedStream(seed, b"lt" + u32(epoch))
     late = begin > start_of(config, Kind.LT, epoch)
@@ -263,6 +294,18 @@ def plan_st(config: Config, t: int, begin: float, seed: bytes) -> list[Step]:
     -------
     list of Step
         By time.
+
+    Examples
+    --------
+    A lookup in the first half, and a registration for the next epoch:
+
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> start = start_of(config, Kind.ST, 28_805)
+    >>> steps = plan_st(config, 28_805, start, bytes(32))
+    >>> sorted((step.action.value, step.epoch) for step in steps)
+    [('lookup', 28805), ('register', 28806)]
+    >>> [s.when < start + 150.0 for s in steps if s.action is Action.LOOKUP]
+    [True]
     """
     rng = SeedStream(seed, b"st" + u32(t))
     ready = max(begin, _after_lookup(config, t))

@@ -39,6 +39,15 @@ def dropped_proof(parcel: Parcel) -> bytes:
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    The token does not go with it:
+
+    >>> from private_presence.primitives.secret import Secret
+    >>> parcel = Parcel(1, 101, 0, b"body", Secret(b"t" * 80), receipt=b"signed")
+    >>> cbor.decode(dropped_proof(parcel), MAX_PROOF)
+    [1, b'signed', b'body']
     """
     return cbor.encode([1, parcel.receipt, parcel.body])
 
@@ -68,6 +77,27 @@ def judge_dropped(config: Config, manifest: Manifest, raw: bytes, data: bytes) -
         If the proof has another form.
     VerificationError
         If receipt, body, records and manifest do not belong together.
+
+    Examples
+    --------
+    The published table is empty, and the registrar had acknowledged the record; then
+    another registrar, which had said that it came too late:
+
+    >>> from private_presence.client.cover import cover_body
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.receipt import encode_receipt, make_receipt
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> about = (config.dep_id, Kind.LT, 101, 0, 576, sha256(b"").digest(), bytes(32))
+    >>> manifest = Manifest(*about, (), (), bytes(32), (), b"layout")
+    >>> body = cover_body(config, Kind.LT, 101, rng)
+    >>> place = (Kind.LT, 101, sha256(body).digest())
+    >>> for answer in (Answer.ACCEPTED, Answer.CLOSED):
+    ...     receipt = encode_receipt(make_receipt(config, key, answer, place, rng))
+    ...     judge_dropped(config, manifest, b"", cbor.encode([1, receipt, body]))
+    True
+    False
     """
     match cbor.decode(data, MAX_PROOF):
         case [1, bytes(receipt), bytes(body)] if len(receipt) == RECEIPT_SIZE:
@@ -111,6 +141,31 @@ def with_dropped(device: Device, setting: Setting, after: Client, epoch: int) ->
     -------
     Device
         With the receipts as evidence; `device.client` is left to the caller.
+
+    Examples
+    --------
+    A record that the registrar acknowledged, and that the lookup did not find:
+
+    >>> from dataclasses import replace
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.client_publish import publish_lt
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.receipt import Receipt, encode_receipt
+    >>> from private_presence.server.clock import ManualClock
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> clock = ManualClock(8_726_500.0)  # day 101
+    >>> parts = Deployment(config, None), None, None, clock, rng, True, 30.0, {}
+    >>> device = new_device(config, 100, rng)
+    >>> client = publish_lt(device.client, config, 0, 101, 8_700_000.0, rng)
+    >>> word = Receipt(Answer.ACCEPTED, Kind.LT, 101, bytes(32), bytes(64))
+    >>> sent = (1, 101, 0, b"body", Secret(bytes(80)))
+    >>> parcel = Parcel(*sent, receipt=encode_receipt(word))
+    >>> device = replace(device, client=client, outbox=(parcel,))
+    >>> told = with_dropped(device, Setting(*parts), client, 101)
+    >>> [alarm.what for alarm in told.alarms], len(told.evidence)
+    (['dropped'], 1)
     """
     config = setting.config
     pairs = zip(device.client.circles, after.circles, strict=True)

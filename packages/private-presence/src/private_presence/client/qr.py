@@ -39,6 +39,8 @@ def terminal_of_text(text: str) -> str:
     str
         Lines; an invitation takes about 105 columns and 53 lines.
 
+    Raises `InputError` if no QR code holds the text.
+
     Examples
     --------
     >>> art = terminal_of_text("PRESENCE-REQUEST-1:AAAA")
@@ -70,6 +72,16 @@ def png_of_text(text: str) -> bytes:
     Returns
     -------
     bytes
+
+    Raises `InputError` if no QR code holds the text.
+
+    Examples
+    --------
+    25 modules and twice 4 of quiet zone, of 6 pixels each:
+
+    >>> picture = png_of_text("PRESENCE-REQUEST-1:AAAA")
+    >>> picture[1:4], int.from_bytes(picture[16:20], "big")
+    (b'PNG', 198)
     """
     out = io.BytesIO()
     _code(text).save(out, kind="png", scale=SCALE, border=BORDER)
@@ -87,7 +99,20 @@ def write_png(text: str, path: Path) -> None:
     Raises
     ------
     InputError
-        If there is a file of this name.
+        If there is a file of this name, or no QR code holds the text.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "request.png")
+    ...     write_png("PRESENCE-REQUEST-1:AAAA", path)
+    ...     path.read_bytes()[1:4], oct(path.stat().st_mode & 0o777)
+    (b'PNG', '0o600')
+    >>> with TemporaryDirectory() as folder:
+    ...     write_png("PRESENCE-REQUEST-1:AAAA", Path(folder))
+    Traceback (most recent call last):
+    private_presence.errors.InputError: ... exists already: choose another name
     """
     picture = png_of_text(text)
     try:

@@ -48,6 +48,20 @@ def parcel_of(
     Returns
     -------
     Parcel or None
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> parcel = Parcel(1, 101, 0, b"body", Secret(bytes(80)))
+    >>> device = replace(device, outbox=(parcel,))
+    >>> parcel_of(device, Kind.LT, 101, 0) == parcel
+    True
+    >>> parcel_of(device, Kind.LT, 101, 0, withdraws=True) is None
+    True
     """
     place = (kind, epoch, circle, withdraws)
     found = (
@@ -81,6 +95,23 @@ def pack(
     -------
     Device
         Save it before the parcel goes out.  Raises `QuotaError` without a token.
+
+    Examples
+    --------
+    The token of role 1 and day 100 pays for one record of day 101, and for no other:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.wallet import put, tokens_left
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> device = replace(device, wallet=put(device.wallet, 1, 100, [bytes(80)]))
+    >>> device = pack(device, config, Kind.LT, 101, 0, b"body")
+    >>> device.outbox, tokens_left(device.wallet, 1, 100)
+    ((Parcel(kind=1, epoch=101, circle=0, withdraws=False),), 0)
+    >>> pack(device, config, Kind.LT, 101, 0, b"another body")
+    Traceback (most recent call last):
+    private_presence.errors.QuotaError: expected a token of role 1 for day 100; ...
     """
     role = Role.REGISTER_LT if kind is Kind.LT else Role.REGISTER_ST
     day = day_of_registration(config, kind, epoch)
@@ -108,6 +139,37 @@ async def register(setting: Setting, kind: Kind, epoch: int, circle: int) -> Non
         If the receipt is not the registrar's word about this body; an alarm is saved.
 
     Raises `ClockError` if this clock is known to be wrong (F18); nothing is built then.
+    Raises `EpochError`, `StateError` or `QuotaError` if the window is closed, the
+    client may not register yet, or no token is left.
+
+    Examples
+    --------
+    The registrar is away: the record is packed and saved all the same, and a repetition
+    sends the same bytes.
+
+    >>> import asyncio
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.client.transport import Transport
+    >>> from private_presence.client.wallet import put
+    >>> from private_presence.errors import PeerError
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.server.clock import ManualClock
+    >>> class Away(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         raise PeerError("expected an answer; the network is down")
+    >>> config, rng = Config(bytes(32), (bytes(32),) * 2, bytes(32)), SystemRandomness()
+    >>> device = new_device(config, 100, rng)
+    >>> device = replace(device, wallet=put(device.wallet, 1, 100, [bytes(80)]))
+    >>> keeper, clock = MemoryKeeper(device), ManualClock(8_700_000.0)
+    >>> parts = Deployment(config, None), keeper, Away(), clock, rng
+    >>> asyncio.run(register(Setting(*parts, True, 30.0, {}), Kind.LT, 101, 0))
+    Traceback (most recent call last):
+    private_presence.errors.PeerError: expected an answer; the network is down
+    >>> parcel = parcel_of(keeper.device, Kind.LT, 101, 0)
+    >>> len(parcel.body), len(parcel.token), parcel.receipt
+    (613, 80, b'')
     """
     async with setting.keeper.edit() as edit:
         device = edit.device
@@ -192,6 +254,41 @@ async def send_parcel(setting: Setting, parcel: Parcel) -> Receipt:
     ------
     VerificationError
         If it is not R's word about this parcel; the alarm is saved.
+
+    Raises `PeerError` too, if no answer came: send the same parcel again.
+
+    Examples
+    --------
+    To a registrar that accepts whatever comes:
+
+    >>> import asyncio
+    >>> from contextlib import nullcontext
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.client.transport import Answered, Link, Transport
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.deployment import Deployment
+    >>> from private_presence.protocol.receipt import encode_receipt, make_receipt
+    >>> from private_presence.server.clock import ManualClock
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> class Registrar(Link):
+    ...     async def exchange(self, method, path, post, limit):
+    ...         about = (Kind.LT, 101, sha256(post[:-80]).digest())
+    ...         receipt = make_receipt(config, key, Answer.ACCEPTED, about, rng)
+    ...         return Answered(200, encode_receipt(receipt), None)
+    >>> class Net(Transport):
+    ...     def connect(self, party, *, via_relay):
+    ...         return nullcontext(Registrar())
+    >>> parcel = Parcel(1, 101, 0, b"body", Secret(bytes(80)))
+    >>> keeper = MemoryKeeper(replace(new_device(config, 100, rng), outbox=(parcel,)))
+    >>> parts = Deployment(config, None), keeper, Net(), ManualClock(8_700_000.0), rng
+    >>> asyncio.run(send_parcel(Setting(*parts, True, 30.0, {}), parcel)).answer.name
+    'ACCEPTED'
+    >>> len(keeper.device.outbox[0].receipt)
+    103
     """
     kind = Kind(parcel.kind)
     async with linked(setting, REGISTRAR) as link:
@@ -224,6 +321,29 @@ def checked_receipt(config: Config, parcel: Parcel, data: bytes) -> Receipt:
     ------
     VerificationError
         If it is about another body, or is not signed by R.
+
+    Raises `EncodingError` too, if it is no receipt.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.primitives.secret import Secret
+    >>> from private_presence.protocol.receipt import encode_receipt, make_receipt
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (key.public,) * 2, key.public)
+    >>> about = (Kind.LT, 101, sha256(b"body").digest())
+    >>> data = encode_receipt(
+    ...     make_receipt(config, key, Answer.CLOSED, about, SystemRandomness())
+    ... )
+    >>> mine, other = (
+    ...     Parcel(1, 101, 0, body, Secret(bytes(80))) for body in (b"body", b"other")
+    ... )
+    >>> checked_receipt(config, mine, data).answer.name
+    'CLOSED'
+    >>> checked_receipt(config, other, data)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a receipt is about another body: ...
     """
     receipt = decode_receipt(data)
     verify_receipt(config, receipt)

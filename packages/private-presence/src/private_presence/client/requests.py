@@ -48,6 +48,20 @@ def open_requests(home: Home, wrap: Wrap) -> tuple[bytes, ...]:
     ------
     CorruptStateError
         If the file is not what this program wrote.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.store import Plain
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Home(Path(folder, "bob"), Path(folder, "mirrors"))
+    ...     home.make()
+    ...     none = open_requests(home, Plain())
+    ...     made = [add_request(home, Plain(), SystemRandomness()) for _ in range(2)]
+    ...     none, open_requests(home, Plain()) == tuple(made)
+    ((), True)
     """
     try:
         data = home.requests.read_bytes()
@@ -76,6 +90,21 @@ def add_request(home: Home, wrap: Wrap, rng: Randomness) -> bytes:
     -------
     bytes, 32
         The oldest of more than 16 open ones is forgotten.
+
+    Raises `CorruptStateError` as `open_requests` does.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.store import Plain
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Home(Path(folder, "bob"), Path(folder, "mirrors"))
+    ...     home.make()
+    ...     made = [add_request(home, Plain(), SystemRandomness()) for _ in range(17)]
+    ...     open_requests(home, Plain()) == tuple(made[1:])
+    True
     """
     nonce = bytes(rng.draw(NONCE_SIZE))
     _write(home, wrap, (*open_requests(home, wrap), nonce)[-MAX_REQUESTS:])
@@ -91,6 +120,22 @@ def drop_request(home: Home, wrap: Wrap, nonce: bytes) -> None:
         Held by `Home.editing`.
     wrap : Wrap
     nonce : bytes, 32
+
+    Raises `CorruptStateError` as `open_requests` does.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.store import Plain
+    >>> with TemporaryDirectory() as folder:
+    ...     home = Home(Path(folder, "bob"), Path(folder, "mirrors"))
+    ...     home.make()
+    ...     one, other = (add_request(home, Plain(), SystemRandomness()) for _ in "ab")
+    ...     drop_request(home, Plain(), one)
+    ...     open_requests(home, Plain()) == (other,)
+    True
     """
     kept = [other for other in open_requests(home, wrap) if not equal(other, nonce)]
     _write(home, wrap, tuple(kept))
@@ -125,6 +170,26 @@ def accept(
         If there is no open request.
     VerificationError
         If it answers none of them.
+
+    Raises `EncodingError` or `ForeignStateError` too, for what is no invitation or is
+    for another deployment, and `CapacityError` if there are too many friends already.
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.circle import new_circle
+    >>> from private_presence.protocol.membership import invite
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> rng, nonces = SystemRandomness(), (b"a" * 32, b"b" * 32)
+    >>> _, data = invite(new_circle(101, rng), config, "bob", nonces[1], rng)
+    >>> bob = new_device(config, 100, rng)
+    >>> device, nonce = accept(bob, config, "alice", data, nonces)
+    >>> [friend.name for friend in device.client.friends], nonce == nonces[1]
+    (['alice'], True)
+    >>> accept(bob, config, "alice", data, nonces[:1])
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: this invitation answers none of ...
     """
     if not nonces:
         raise StateError("there is no open request: make one by presence request")

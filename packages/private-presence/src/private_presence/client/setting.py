@@ -43,6 +43,23 @@ class Setting:
         Seconds that one exchange may take.
     offsets : dict from int to float
         How far each party's clock was ahead of this one when it last answered.
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.client.keeper import MemoryKeeper
+    >>> from private_presence.client.memory_transport import MemoryTransport
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.directory import Directory
+    >>> from private_presence.server.clock import ManualClock
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> deployment = Deployment(config, Directory(config.dep_id, 1, ()))
+    >>> clock, rng = ManualClock(8_641_517.25), SystemRandomness()
+    >>> keeper = MemoryKeeper(new_device(config, 100, rng))
+    >>> parts = (deployment, keeper, MemoryTransport([], clock), clock, rng)
+    >>> setting = Setting(*parts, relay=True, patience=30.0, offsets={})
+    >>> setting.now_ms(), setting.config.st_ms
+    (8641517250, 300000)
     """
 
     deployment: Deployment
@@ -86,6 +103,23 @@ def with_outcome(
     Returns
     -------
     Device
+
+    Examples
+    --------
+    The last word of each sort stays.  Of a setting, only the clock matters here:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.clock import ManualClock
+    >>> setting = Setting(
+    ...     None, None, None, ManualClock(8_641_517.25), None, True, 30.0, {}
+    ... )
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> for epoch, word in ((28_804, "wrong answer"), (28_805, "complete")):
+    ...     device = with_outcome(device, setting, "lookup", Kind.ST, epoch, word)
+    >>> [(noted.epoch, noted.word) for noted in device.outcomes]
+    [(28805, 'complete')]
     """
     outcome = Outcome(what, int(kind), epoch, word, setting.now_ms())
     others = [o for o in device.outcomes if (o.what, o.kind) != (what, int(kind))]
@@ -106,6 +140,21 @@ def with_alarm(device: Device, setting: Setting, what: str, sentence: str) -> De
     -------
     Device
         With the newest alarms.
+
+    Examples
+    --------
+    Of a setting, only the clock matters here:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.clock import ManualClock
+    >>> setting = Setting(
+    ...     None, None, None, ManualClock(8_641_517.25), None, True, 30.0, {}
+    ... )
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> with_alarm(device, setting, "clock", "this clock is wrong: set it").alarms
+    (Alarm(what='clock', sentence='this clock is wrong: set it', when_ms=8641517250),)
     """
     alarm = Alarm(what, sentence, setting.now_ms())
     return replace(device, alarms=(*device.alarms, alarm)[-MAX_ALARMS:])
@@ -126,6 +175,23 @@ def with_evidence(device: Device, setting: Setting, what: str, data: bytes) -> D
     -------
     Device
         The oldest items give way.
+
+    Examples
+    --------
+    The same bytes are kept once.  Of a setting, only the clock matters here:
+
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.server.clock import ManualClock
+    >>> setting = Setting(
+    ...     None, None, None, ManualClock(8_641_517.25), None, True, 30.0, {}
+    ... )
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> for data in (b"one", b"one", bytes(MAX_EVIDENCE_SIZE + 1)):
+    ...     device = with_evidence(device, setting, "audit", data)
+    >>> [item.data for item in device.evidence]
+    [b'one']
     """
     if len(data) > MAX_EVIDENCE_SIZE or any(e.data == data for e in device.evidence):
         return device

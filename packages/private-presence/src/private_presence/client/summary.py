@@ -31,6 +31,16 @@ class FriendLine:
         The friend's own words, fit for a terminal.
     since : float
         Start of the epoch that was looked up last, in seconds since 1970; 0 for never.
+
+    Examples
+    --------
+    Names and notes stay out of logs:
+
+    >>> line = FriendLine("alice", True, "at lunch", 8_641_500.0)
+    >>> line
+    FriendLine(since=8641500.0)
+    >>> line.name, line.note
+    ('alice', 'at lunch')
     """
 
     name: str = field(repr=False)
@@ -51,6 +61,14 @@ class ReaderLine:
         Empty, or how far an exclusion is: see `membership.shown_exclusions`.
     wish : str
         "suspended", "being removed" or empty.
+
+    Examples
+    --------
+    >>> line = ReaderLine("bob", 0, "next", "suspended")
+    >>> line
+    ReaderLine(circle=0, exclusion='next', wish='suspended')
+    >>> line.name
+    'bob'
     """
 
     name: str = field(repr=False)
@@ -83,6 +101,14 @@ class Summary:
         The present ST epoch.
     ends : float
         When it ends, in seconds since 1970.
+
+    Examples
+    --------
+    As `summary` makes it, and as `lines` writes it:
+
+    >>> from private_presence.client.lines import own_line
+    >>> own_line(Summary((), 2, True, "", "active", True, (), 28_805, 8_641_800.0))
+    'You are online; 2 friends can see it.'
     """
 
     friends: tuple[FriendLine, ...]
@@ -109,6 +135,16 @@ def summary(device: Device, config: Config, now: float) -> Summary:
     Returns
     -------
     Summary
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> screen = summary(device, config, 8_641_517.25)
+    >>> screen.visible, screen.why, screen.t, screen.ends
+    (False, 'this device is not enrolled', 28805, 8641800.0)
     """
     t = epoch_at(config, Kind.ST, now)
     sights = {sight.name: sight for sight in device.sights}
@@ -167,6 +203,21 @@ def readers(device: Device, config: Config) -> tuple[ReaderLine, ...]:
     -------
     tuple of ReaderLine
         By circle and name.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import change_circle
+    >>> from private_presence.protocol.membership import invite, suspend
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> rng = SystemRandomness()
+    >>> device = new_device(config, 100, rng)
+    >>> circle, _ = invite(device.client.circles[0], config, "bob", bytes(32), rng)
+    >>> client = change_circle(device.client, 0, lambda _: suspend(circle, "bob"))
+    >>> readers(replace(device, client=client), config)
+    (ReaderLine(circle=0, exclusion='next', wish='suspended'),)
     """
     lines = []
     for index, circle in enumerate(device.client.circles):
@@ -188,5 +239,19 @@ def may_invite(device: Device) -> tuple[bool, ...]:
     Returns
     -------
     tuple of bool
+
+    Examples
+    --------
+    A generation that excluded somebody takes nobody new in:
+
+    >>> from dataclasses import replace
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.client import change_circle
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> device = new_device(config, 100, SystemRandomness())
+    >>> after = change_circle(device.client, 0, lambda c: replace(c, carried=True))
+    >>> may_invite(device), may_invite(replace(device, client=after))
+    ((True,), (False,))
     """
     return tuple(can_invite(circle) for circle in device.client.circles)

@@ -39,6 +39,12 @@ class Answered(NamedTuple):
     body : bytes
     date : float or None
         The party's clock, seconds since 1970, if it told.
+
+    Examples
+    --------
+    >>> answered = Answered(200, b"manifest", 8_641_517.0)
+    >>> answered.status, len(answered.body)
+    (200, 8)
     """
 
     status: int
@@ -47,7 +53,25 @@ class Answered(NamedTuple):
 
 
 class Link(ABC):
-    """One connection to one party."""
+    """One connection to one party.
+
+    Examples
+    --------
+    A party that returns what it is sent, as far as the limit allows:
+
+    >>> import asyncio
+    >>> from private_presence.errors import PeerError
+    >>> class Echo(Link):
+    ...     async def exchange(self, method, path, body, limit):
+    ...         if len(body) > limit:
+    ...             raise PeerError(f"expected at most {limit} bytes; got more")
+    ...         return Answered(200, body, None)
+    >>> asyncio.run(Echo().exchange("POST", "/v1/echo", b"hello", 5)).body
+    b'hello'
+    >>> asyncio.run(Echo().exchange("POST", "/v1/echo", b"hello", 4))
+    Traceback (most recent call last):
+    private_presence.errors.PeerError: expected at most 4 bytes; got more
+    """
 
     @abstractmethod
     async def exchange(
@@ -78,6 +102,28 @@ class Transport(ABC):
 
     Each is new: no pool, no TLS resumption, no early data, no cookies, no header that
     tells clients apart (F11).
+
+    Examples
+    --------
+    Each party says its number:
+
+    >>> import asyncio
+    >>> from contextlib import asynccontextmanager
+    >>> class Named(Link):
+    ...     def __init__(self, party):
+    ...         self.party = party
+    ...
+    ...     async def exchange(self, method, path, body, limit):
+    ...         return Answered(200, b"party %d" % self.party, None)
+    >>> class Names(Transport):
+    ...     @asynccontextmanager
+    ...     async def connect(self, party, *, via_relay):
+    ...         yield Named(party)
+    >>> async def ask(party):
+    ...     async with Names().connect(party, via_relay=False) as link:
+    ...         return (await link.exchange("GET", "/v1/config", b"", 100)).body
+    >>> asyncio.run(ask(REGISTRAR)), asyncio.run(ask(server_party(0)))
+    (b'party 0', b'party 1')
     """
 
     @abstractmethod
@@ -96,5 +142,5 @@ class Transport(ABC):
         Returns
         -------
         context manager of Link
-            Entering it raises `PeerError` if the party is away.
+            Entering it, or its first exchange, raises `PeerError` if the party is away.
         """

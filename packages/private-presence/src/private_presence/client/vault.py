@@ -67,6 +67,14 @@ class Cost:
     ------
     InputError
         If one is out of its range.
+
+    Examples
+    --------
+    >>> Cost()
+    Cost(passes=3, kib=262144)
+    >>> Cost(passes=0)
+    Traceback (most recent call last):
+    private_presence.errors.InputError: expected 1 to 64 passes over 8 KiB to 4 GiB; ...
     """
 
     passes: int = 3
@@ -111,6 +119,19 @@ def decode_header(data: bytes) -> Header:
     ------
     CorruptStateError
         If it is no header of version 1.
+
+    Examples
+    --------
+    The cost is for examples only:
+
+    >>> words = Secret(b"several good words")
+    >>> vault = vault_of_passphrase(words, SystemRandomness(), cost=Cost(1, 8))
+    >>> header = decode_header(vault.seal(b"state"))
+    >>> header.needs_passphrase, header.cost, len(header.salt)
+    (True, Cost(passes=1, kib=8), 16)
+    >>> decode_header(b"state")
+    Traceback (most recent call last):
+    private_presence.errors.CorruptStateError: expected a sealed state of version 1; ...
     """
     if data.startswith(MAGIC) and len(data) >= HEADER_SIZE:
         reader = ByteReader(data[len(MAGIC) : HEADER_SIZE], "a vault's header")
@@ -144,6 +165,17 @@ class Vault(Wrap):
     key : Secret, 32
     rng : Randomness, optional
         Of nonces.
+
+    Examples
+    --------
+    >>> header = Header(KEYRING, bytes(16), Cost(), bytes(14))
+    >>> vault = Vault(header, Secret(bytes(32)))
+    >>> sealed = vault.seal(b"state")
+    >>> len(sealed) - len(b"state"), vault.unseal(sealed)
+    (89, b'state')
+    >>> vault.unseal(sealed[:-1])
+    Traceback (most recent call last):
+    private_presence.errors.CorruptStateError: a sealed state is damaged, or of ...
     """
 
     def __init__(
@@ -227,6 +259,20 @@ def vault_of_passphrase(
         If a new passphrase is too short.
     VerificationError
         If it is not the passphrase of the file.
+
+    Examples
+    --------
+    Sealed by one start of a program and opened by the next; the cost is for examples
+    only:
+
+    >>> rng, words = SystemRandomness(), Secret(b"several good words")
+    >>> sealed = vault_of_passphrase(words, rng, cost=Cost(1, 8)).seal(b"state")
+    >>> header = decode_header(sealed)
+    >>> vault_of_passphrase(words, rng, header=header).unseal(sealed)
+    b'state'
+    >>> vault_of_passphrase(Secret(b"some other words"), rng, header=header)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: this is not the passphrase that ...
     """
     if header:
         key = _stretch(passphrase, header.salt, header.cost)
@@ -269,6 +315,26 @@ def vault_of_keyring(
         If the keyring does not give back what it was given.
     VerificationError
         If it has another key for the file.
+
+    Examples
+    --------
+    >>> class InMemory(KeyRing):
+    ...     def __init__(self):
+    ...         self.keys = {}
+    ...
+    ...     def get(self, entry):
+    ...         return self.keys.get(entry)
+    ...
+    ...     def put(self, entry, key):
+    ...         self.keys[entry] = key
+    >>> mine, rng = InMemory(), SystemRandomness()
+    >>> sealed = vault_of_keyring(mine, rng).seal(b"state")
+    >>> header = decode_header(sealed)
+    >>> vault_of_keyring(mine, rng, header=header).unseal(sealed)
+    b'state'
+    >>> vault_of_keyring(InMemory(), rng, header=header)
+    Traceback (most recent call last):
+    private_presence.errors.LostStateError: the keyring has no key for this state, ...
     """
     if header is None:
         entry, key = bytes(rng.draw(SALT_SIZE)), Secret(rng.draw(KEY_SIZE))

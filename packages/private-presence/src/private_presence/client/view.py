@@ -29,6 +29,19 @@ def render(summary: Summary, now: float) -> RenderableType:
     -------
     renderable
         Of rich.  Names and notes go in as `Text`: markup in them is not obeyed.
+
+    Examples
+    --------
+    >>> import io
+    >>> from rich.console import Console
+    >>> friends = (FriendLine("alice", True, "at lunch", 0.0),)
+    >>> about = ("active", True, (), 28_805, 8_641_800.0)
+    >>> console = Console(file=io.StringIO(), width=80, color_system=None)
+    >>> console.print(render(Summary(friends, 2, True, "", *about), 8_641_517.25))
+    >>> drawn = console.file.getvalue().splitlines()
+    >>> drawn[0].strip(), drawn[-1].strip()
+    ('You are online; 2 friends can see it.',
+     'epoch 28805, the next in 283 s; Ctrl-C ends')
     """
     table = Table(title="Friends", expand=False)
     for column in ("name", "presence", "note", "looked up"):

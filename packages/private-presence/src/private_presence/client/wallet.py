@@ -56,6 +56,13 @@ def delivered(wallet: Wallet, role: int, day: int) -> bool:
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> wallet = put(Wallet(), 1, 7, [bytes(80)])
+    >>> spent, _ = take(wallet, 1, 7)
+    >>> delivered(wallet, 1, 7), delivered(spent, 1, 7), delivered(wallet, 1, 8)
+    (True, True, False)
     """
     return _purse(wallet, role, day) is not None
 
@@ -71,6 +78,12 @@ def order_of(wallet: Wallet, role: int, day: int) -> Order | None:
     Returns
     -------
     Order or None
+
+    Examples
+    --------
+    >>> wallet = Wallet(orders=(Order(1, 7, Secret(bytes(32))),))
+    >>> order_of(wallet, 1, 7), order_of(wallet, 1, 8)
+    (Order(role=1, day=7), None)
     """
     found = (o for o in wallet.orders if (o.role, o.day) == (role, day))
     return next(found, None)
@@ -88,6 +101,17 @@ def order(wallet: Wallet, role: int, day: int, rng: Randomness) -> Wallet:
     Returns
     -------
     Wallet
+
+    Examples
+    --------
+    A repeated order is the same one, so that its request has the same bytes:
+
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> wallet = order(Wallet(), 1, 7, SystemRandomness())
+    >>> order(wallet, 1, 7, SystemRandomness()) == wallet
+    True
+    >>> [wanted.day for wanted in order(wallet, 1, 8, SystemRandomness()).orders]
+    [7, 8]
     """
     if order_of(wallet, role, day):
         return wallet
@@ -109,6 +133,16 @@ def put(wallet: Wallet, role: int, day: int, tokens: Collection[bytes]) -> Walle
     -------
     Wallet
         Unchanged if that day's tokens came before: some may be spent.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> wallet = put(order(Wallet(), 1, 7, SystemRandomness()), 1, 7, [bytes(80)])
+    >>> order_of(wallet, 1, 7), tokens_left(wallet, 1, 7)
+    (None, 1)
+    >>> spent, _ = take(wallet, 1, 7)
+    >>> tokens_left(put(spent, 1, 7, [bytes(80)]), 1, 7)  # the same delivery again
+    0
     """
     if delivered(wallet, role, day):
         return wallet
@@ -166,6 +200,13 @@ def forget_days(wallet: Wallet, day: int) -> Wallet:
     Returns
     -------
     Wallet
+
+    Examples
+    --------
+    >>> wallet = put(put(Wallet(), 1, 6, [bytes(80)]), 1, 7, [bytes(80)])
+    >>> wallet = forget_days(wallet, 7)
+    >>> tokens_left(wallet, 1, 6), tokens_left(wallet, 1, 7)
+    (0, 1)
     """
     orders = tuple(o for o in wallet.orders if o.day >= day)
     return Wallet(orders, tuple(p for p in wallet.purses if p.day >= day))

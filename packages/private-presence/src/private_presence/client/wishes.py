@@ -31,6 +31,24 @@ def change_member(
     ------
     InputError
         If nobody of this name can read this person.
+
+    Examples
+    --------
+    >>> from private_presence.client.device import new_device
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> from private_presence.protocol.config import Config
+    >>> from private_presence.protocol.membership import invite, suspend
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> rng = SystemRandomness()
+    >>> device = new_device(config, 100, rng)
+    >>> circle, _ = invite(device.client.circles[0], config, "bob", bytes(32), rng)
+    >>> client = change_circle(device.client, 0, lambda _: circle)
+    >>> device = change_member(replace(device, client=client), suspend, "bob")
+    >>> device.client.circles[0].suspended
+    ('bob',)
+    >>> change_member(device, suspend, "eve")
+    Traceback (most recent call last):
+    private_presence.errors.InputError: nobody of this name can read you: ...
     """
     client, found = device.client, False
     for index, circle in enumerate(client.circles):

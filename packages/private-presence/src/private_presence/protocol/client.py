@@ -25,6 +25,7 @@ __all__ = [
     "Client",
     "accept_invitation",
     "change_circle",
+    "circle_of",
     "drop_friend",
     "mark_restored",
     "new_client",
@@ -178,6 +179,39 @@ def drop_friend(client: Client, name: str) -> Client:
     return replace(client, friends=kept)
 
 
+def circle_of(client: Client, index: int) -> Circle:
+    """Return one circle.
+
+    Parameters
+    ----------
+    client : Client
+    index : int
+
+    Returns
+    -------
+    Circle
+
+    Raises
+    ------
+    InputError
+        If there is no such circle.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> config = Config(bytes(32), (bytes(32),) * 2, bytes(32))
+    >>> client = new_client(config, 100, SystemRandomness())
+    >>> circle_of(client, 0).epoch
+    101
+    >>> circle_of(client, -1)
+    Traceback (most recent call last):
+    private_presence.errors.InputError: circles 0 to 0 exist; got -1
+    """
+    if not 0 <= index < len(client.circles):
+        raise InputError(f"circles 0 to {len(client.circles) - 1} exist; got {index}")
+    return client.circles[index]
+
+
 def change_circle(
     client: Client, index: int, step: Callable[[Circle], Circle]
 ) -> Client:
@@ -211,10 +245,8 @@ def change_circle(
     Traceback (most recent call last):
     private_presence.errors.InputError: circles 0 to 0 exist; got 1
     """
-    if not 0 <= index < len(client.circles):
-        raise InputError(f"circles 0 to {len(client.circles) - 1} exist; got {index}")
     circles = list(client.circles)
-    circles[index] = step(circles[index])
+    circles[index] = step(circle_of(client, index))
     return replace(client, circles=tuple(circles))
 
 

@@ -16,7 +16,13 @@ from private_presence.client.letters import (
 )
 from private_presence.client.qr import BORDER, SCALE, png_of_text, terminal_of_text
 from private_presence.client.text import shown
-from private_presence.errors import EncodingError, ForeignStateError, InputError
+from private_presence.errors import (
+    EncodingError,
+    ForeignStateError,
+    InputError,
+    LengthError,
+)
+from private_presence.protocol.invitation import MAX_INVITATION_SIZE
 
 DEP_ID = bytes(range(16))
 NONCE = bytes(range(32))
@@ -60,6 +66,12 @@ def test_a_request_names_its_deployment():
 def test_a_request_is_no_invitation():
     with pytest.raises(EncodingError, match="PRESENCE-INVITATION-1"):
         invitation_of_text(text_of_request(DEP_ID, NONCE))
+
+
+@pytest.mark.parametrize("size", [0, MAX_INVITATION_SIZE + 1])
+def test_nothing_is_written_that_nobody_can_read(size):
+    with pytest.raises(LengthError, match="take what `invite` gave"):
+        text_of_invitation(bytes(size))
 
 
 def test_texts_are_bounded_before_anything_is_built_from_them():

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from private_presence.client.audit import judge_audit
+from private_presence.client.audit import audit_evidence, judge_audit, read_evidence
 from private_presence.client.issuing import fetch_tokens
 from private_presence.client.keys import fetch_keys
 from private_presence.client.lookup import LookupRound
@@ -189,6 +189,19 @@ def test_a_second_manifest_of_a_table_is_refused_even_if_all_signed_it():
     story(steps)
 
 
+def test_garbage_in_unison_is_told_of():
+    async def steps(town, t):
+        bob, lt = town["bob"], FIRST + 2
+        await town.until(lt, 1.0)
+        bob.net.change = lambda party, path, answered: answered._replace(body=b"\x80")
+        with pytest.raises(VerificationError):
+            await fetch_keys(bob.agent().setting, lt)
+        assert {a.what for a in bob.device.alarms} == {"manifest"}
+        assert all(keys.day <= lt for keys in bob.device.keys)
+
+    story(steps)
+
+
 def test_another_history_is_refused():
     async def steps(town, t):
         bob, lt = town["bob"], FIRST + 2
@@ -330,6 +343,11 @@ def test_an_audit_batch_convicts_the_liar_and_only_her():
         other = town.room.table(Kind.ST, t - 1)[3]
         with pytest.raises(EncodingError):
             judge_audit(config, before, other, kept.data)
+        pairs = read_evidence(kept.data)
+        stranger = [replace(asked, server=2) for asked, _ in pairs]
+        data = audit_evidence(stranger, [signed for _, signed in pairs])
+        with pytest.raises(EncodingError, match="there is not"):
+            judge_audit(config, manifest, raw, data)
         assert bob.sees("alice").t < t  # an audit asks for nobody
 
     story(steps)

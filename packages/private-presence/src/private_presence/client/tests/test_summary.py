@@ -117,6 +117,18 @@ def test_changes_are_told_once(config, devices):
     assert changes(first, alarmed) == ["Alarm: one"]
 
 
+def test_alarms_are_told_when_the_oldest_are_forgotten(config, devices):
+    first = summary(devices[1], config, NOW)
+
+    def told(before, after):
+        return changes(replace(first, alarms=before), replace(first, alarms=after))
+
+    assert told(("1", "2", "3"), ("2", "3", "4")) == ["Alarm: 4"]
+    assert told(("1", "2"), ("3", "4")) == ["Alarm: 3", "Alarm: 4"]
+    assert told(("1", "1"), ("1", "1")) == []
+    assert told(("1", "2"), ()) == []
+
+
 def test_names_do_not_show_in_reprs(config, devices):
     t = epoch_at(config, Kind.ST, NOW)
     shown = summary(seen(devices[1], t), config, NOW)
