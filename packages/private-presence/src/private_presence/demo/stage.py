@@ -1,9 +1,11 @@
 """A deployment on disk, founded as operators would: keys, signatures, settings."""
 
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from private_presence.commands.operator_ceremony import (
     combine,
@@ -33,8 +35,8 @@ class Server:
     role : str
         Of ``presence serve``.
     settings : Path
-    port : int
-        On which it listens for clients.
+    port, admin : int
+        On which it listens for clients, and tells how it is.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Server:
     role: str
     settings: Path
     port: int
+    admin: int
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,16 @@ class Stage:
     storage: str
 
 
-def found(folder: Path, now: float, rng: Randomness, *, busy: bool = False) -> Stage:
-    """Found a deployment of one registrar, two lookup servers and a relay.
+def found(
+    folder: Path,
+    now: float,
+    rng: Randomness,
+    profile: Mapping[str, Any] | None = None,
+    *,
+    servers: int = SERVERS,
+    storage: str = "",
+) -> Stage:
+    """Found a deployment of one registrar, lookup servers and a relay.
 
     Parameters
     ----------
@@ -92,72 +103,70 @@ def found(folder: Path, now: float, rng: Randomness, *, busy: bool = False) -> S
         Empty.
     now : float
     rng : Randomness
-    busy : bool
-        Whether the machine is: see `constants`.
+    profile : mapping, optional
+        Fields of `Config` other than keys; those of the demo on a machine at rest if
+        not given (`constants`).
+    servers : int
+        Of lookups.
+    storage : str
+        URL of the registrar's; SQLite in `folder` if empty.
 
     Returns
     -------
     Stage
+
+    Raises
+    ------
+    ConfigError
+        If the constants do not fit each other (`check_profile`).
 
     Examples
     --------
     >>> import tempfile
     >>> from private_presence.primitives.randomness import SystemRandomness
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     stage = found(Path(folder), 1.8e9, SystemRandomness(), busy=True)
+    ...     stage = found(Path(folder), 1.8e9, SystemRandomness(), servers=3)
     ...     names = sorted(path.name for path in Path(folder).glob("*.toml"))
     >>> names
-    ['pir0.toml', 'pir1.toml', 'registrar.toml', 'relay.toml']
-    >>> stage.deployment.config.lt_ms
-    12000
+    ['pir0.toml', 'pir1.toml', 'pir2.toml', 'registrar.toml', 'relay.toml']
     """
-    names = ["registrar", *(f"pir{i}" for i in range(SERVERS)), "relay"]
-    roles = ["registrar", *["pir"] * SERVERS, "relay"]
-    ports = iter(free_ports(2 * len(names) + SERVERS))
-    introductions, places = [], []
+    names = ["registrar", *(f"pir{i}" for i in range(servers)), "relay"]
+    roles = ["registrar", *["pir"] * servers, "relay"]
+    ports = iter(free_ports(2 * len(names) + servers))
+    storage = storage or f"sqlite:///{folder / 'registrar' / 'storage'}"
+    introductions, placed = [], []
     for name, role in zip(names, roles, strict=True):
         port, admin = next(ports), next(ports)
-        peer = next(ports) if role == "pir" else 0
-        peer_address = f"{HOST}:{peer}" if peer else ""
-        made = make_operator(
-            folder / name, role, f"{HOST}:{port}", peer_address, now, rng
-        )
-        introductions.append(made)
-        places.append((port, admin, peer))
-    proposal = propose(introductions, constants(busy=busy))
+        peer = f"{HOST}:{next(ports)}" if role == "pir" else ""
+        about = (role, f"{HOST}:{port}", peer, now, rng)
+        introductions.append(make_operator(folder / name, *about))
+        server = Server(name, role, folder / f"{name}.toml", port, admin)
+        server.settings.write_text(_settings(server, peer, storage), encoding="utf-8")
+        placed.append(server)
+    proposal = propose(introductions, profile or constants(busy=False))
     check_profile(proposal.config)
-    signers = names[: 1 + SERVERS]
+    signers = names[: 1 + servers]
     file = combine(proposal, [endorse(folder / n, proposal, rng) for n in signers])
     (folder / "deployment").write_bytes(file)
-    storage = f"sqlite:///{folder / 'registrar' / 'storage'}"
-    servers = [
-        _server(folder, name, role, place, storage)
-        for name, role, place in zip(names, roles, places, strict=True)
-    ]
-    return Stage(decode_deployment(file), file, tuple(servers), storage)
+    return Stage(decode_deployment(file), file, tuple(placed), storage)
 
 
-def _server(
-    folder: Path, name: str, role: str, place: tuple[int, int, int], storage: str
-) -> Server:
-    port, admin, peer = place
+def _settings(server: Server, peer: str, storage: str) -> str:
     lines = [
         'deployment = "deployment"',
-        f'keys = "{name}"',
-        f'listen = "{HOST}:{port}"',
-        f'admin = "{HOST}:{admin}"',
+        f'keys = "{server.name}"',
+        f'listen = "{HOST}:{server.port}"',
+        f'admin = "{HOST}:{server.admin}"',
         'log_level = "warning"',
     ]
-    if role == "registrar":
+    if server.role == "registrar":
         lines.append(f'storage = "{storage}"')
-    if role == "pir":
-        lines.append(f'peer_listen = "{HOST}:{peer}"')
-        lines.append(f'folder = "{name}/tables"')
+    if server.role == "pir":
+        lines.append(f'peer_listen = "{peer}"')
+        lines.append(f'folder = "{server.name}/tables"')
         # Compiled kernels are faster, but the first seconds go into compiling them.
         lines.append('kernel = "numpy"')
-    settings = folder / f"{name}.toml"
-    settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return Server(name, role, settings, port)
+    return "\n".join(lines) + "\n"
 
 
 def free_ports(n: int) -> list[int]:
@@ -182,14 +191,14 @@ def free_ports(n: int) -> list[int]:
             each.close()
 
 
-def enrol(stage: Stage, credentials: list[bytes]) -> None:
+def enrol(stage: Stage, credentials: Sequence[bytes]) -> None:
     """Add accounts, as ``presence operator account add`` does.
 
     Parameters
     ----------
     stage : Stage
         Its registrar is not running yet.
-    credentials : list of bytes, 32 each
+    credentials : sequence of bytes, 32 each
 
     Examples
     --------

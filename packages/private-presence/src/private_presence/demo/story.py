@@ -11,7 +11,7 @@ from private_presence.client.https import HttpsTransport
 from private_presence.demo.figures import a_pairing, byte_table, time_lines
 from private_presence.demo.people import Person, befriend, being_online, make_person
 from private_presence.demo.processes import serving
-from private_presence.demo.profile import is_busy
+from private_presence.demo.profile import constants, is_busy
 from private_presence.demo.stage import Stage, enrol, found
 from private_presence.demo.watch import Model, Watch, told
 from private_presence.demo.wire import overhead
@@ -111,7 +111,7 @@ async def play(
     if busy:
         say("This machine is busy or slow: all times are half as long again.")
     say("Four operators make keys and sign one deployment file.")
-    stage = found(folder, begin, rng, busy=busy)
+    stage = found(folder, begin, rng, constants(busy=busy))
     people = [make_person(n, folder / "people", stage, begin, rng) for n in NAMES]
     enrol(stage, [bytes(person.credential) for person in people])
     say("Registrar, two lookup servers and relay start, each under its own authority.")

@@ -2,30 +2,23 @@
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
 from private_presence.client.https import HttpsTransport
-from private_presence.commands.operator_ceremony import (
-    combine,
-    endorse,
-    make_operator,
-    propose,
-)
-from private_presence.demo.stage import HOST, free_ports
+from private_presence.demo.stage import HOST, enrol, found
 from private_presence.errors import InputError, PeerError, PresenceError
 from private_presence.primitives.randomness import Randomness
-from private_presence.protocol.deployment import Deployment, decode_deployment
-from private_presence.server.storage import open_storage
 
 __all__ = ["Cluster"]
 
@@ -34,15 +27,6 @@ PR_SET_PDEATHSIG = 1
 START_SECONDS = 60.0  # a start takes two; a busy machine may need twenty
 STOP_SECONDS = 15.0
 LOG_TAIL = 600  # characters
-
-
-@dataclass(frozen=True)
-class _Place:
-    name: str
-    role: str
-    port: int
-    admin: int
-    peer: int  # 0 for all but lookup servers
 
 
 @final
@@ -60,8 +44,8 @@ class Cluster:
     rng : Randomness
     servers : int
         Lookup servers: `pir0`, `pir1` and so on.
-    storage : str, optional
-        URL of the registrar's; SQLite in `folder` if not given.
+    storage : str
+        URL of the registrar's; SQLite in `folder` if empty.
     """
 
     def __init__(
@@ -70,15 +54,13 @@ class Cluster:
         constants: Mapping[str, Any],
         rng: Randomness,
         servers: int = 2,
-        storage: str | None = None,
+        storage: str = "",
     ) -> None:
         self.folder = folder
-        self.storage = storage or f"sqlite:///{folder / 'registrar' / 'storage'}"
-        self._places = {place.name: place for place in _places(servers)}
-        self.file = _founded(folder, list(self._places.values()), constants, rng)
-        self.deployment: Deployment = decode_deployment(self.file)
-        for place in self._places.values():
-            self._write_settings(place)
+        options = {"servers": servers, "storage": storage}
+        self._stage = found(folder, time.time(), rng, constants, **options)
+        self.deployment, self.storage = self._stage.deployment, self._stage.storage
+        self._places = {server.name: server for server in self._stage.servers}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -119,12 +101,7 @@ class Cluster:
         ----------
         credentials : sequence of bytes, 32 each
         """
-        storage = open_storage(self.storage)
-        try:
-            for credential in credentials:
-                storage.add_account(sha256(credential).digest())
-        finally:
-            storage.close()
+        enrol(self._stage, credentials)
 
     # -- processes
 
@@ -152,8 +129,8 @@ class Cluster:
         if name in self._running:
             raise InputError(f"expected a server that is not running; {name} is")
         place = self._places[name]
-        settings = str(self.folder / f"{name}.toml")
-        command = [sys.executable, *program, place.role, "--settings", settings]
+        settings = ["--settings", str(place.settings)]
+        command = [sys.executable, *program, place.role, *settings]
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(  # ended by stop, kill or leaving
                 command,
@@ -267,12 +244,12 @@ class Cluster:
         link = HttpsTransport(self.deployment).connect(party, via_relay=False)
         try:
             async with asyncio.timeout(5.0), link as open_link:
-                limit = len(self.file)
+                limit = len(self._stage.file)
                 path = "/v1/config"
                 answered = await open_link.exchange("GET", path, b"", limit)
         except (PresenceError, TimeoutError):
             return False
-        return answered.body == self.file
+        return answered.body == self._stage.file
 
     def __enter__(self) -> Self:
         """Start all servers and wait for them.
@@ -281,13 +258,13 @@ class Cluster:
         -------
         Cluster
         """
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(_sockets_forgiven())
+            stack.callback(self._end_all)
             for name in self._places:
                 self.start(name)
             self.wait()
-        except BaseException:
-            self._end_all()
-            raise
+            self._leaving = stack.pop_all()
         return self
 
     def __exit__(
@@ -303,7 +280,7 @@ class Cluster:
         kind, error, where : object
             Of an exception; it goes on.
         """
-        self._end_all()
+        self._leaving.close()
 
     def _end_all(self) -> None:
         for process in self._running.values():
@@ -311,51 +288,16 @@ class Cluster:
         for name in list(self._running):
             self.stop(name)
 
-    def _write_settings(self, place: _Place) -> None:
-        lines = [
-            'deployment = "deployment"',
-            f'keys = "{place.name}"',
-            f'listen = "{HOST}:{place.port}"',
-            f'admin = "{HOST}:{place.admin}"',
-            'log_level = "warning"',
-        ]
-        if place.role == "registrar":
-            lines.append(f'storage = "{self.storage}"')
-        if place.role == "pir":
-            lines.append(f'peer_listen = "{HOST}:{place.peer}"')
-            lines.append(f'folder = "{place.name}/tables"')
-            lines.append('kernel = "numpy"')  # nothing to compile first
-        text = "\n".join(lines) + "\n"
-        (self.folder / f"{place.name}.toml").write_text(text, encoding="utf-8")
 
-
-def _places(servers: int) -> list[_Place]:
-    ports = iter(free_ports(3 * (servers + 2)))
-    names = ["registrar", *(f"pir{i}" for i in range(servers)), "relay"]
-    roles = ["registrar", *["pir"] * servers, "relay"]
-    places = []
-    for name, role in zip(names, roles, strict=True):
-        port, admin, peer = next(ports), next(ports), next(ports)
-        places.append(_Place(name, role, port, admin, peer if role == "pir" else 0))
-    return places
-
-
-def _founded(
-    folder: Path, places: list[_Place], constants: Mapping[str, Any], rng: Randomness
-) -> bytes:
-    now, introductions = time.time(), []
-    for place in places:
-        listen = f"{HOST}:{place.port}"
-        peer = f"{HOST}:{place.peer}" if place.peer else ""
-        own = folder / place.name
-        introductions.append(make_operator(own, place.role, listen, peer, now, rng))
-    proposal = propose(introductions, constants)
-    signers = [place.name for place in places if place.role != "relay"]
-    file = combine(
-        proposal, [endorse(folder / name, proposal, rng) for name in signers]
-    )
-    (folder / "deployment").write_bytes(file)
-    return file
+@contextmanager
+def _sockets_forgiven() -> Iterator[None]:
+    # The HTTP library leaves sockets of cancelled connects to the collector.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
 
 
 async def _is_open(port: int) -> bool:

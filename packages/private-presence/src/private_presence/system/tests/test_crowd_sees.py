@@ -1,11 +1,9 @@
 """Every ordered pair sees what the reference says: in memory, and over TLS with 200."""
 
 import asyncio
-import gc
 import os
 import sys
 import time
-import warnings
 from functools import cache
 
 import pytest
@@ -131,12 +129,8 @@ def test_two_hundred_people_over_tls_and_a_relay(tmp_path, mode, capsys):
         return town
 
     begin = time.monotonic()
-    with warnings.catch_warnings():
-        # The HTTP library leaves sockets of cancelled connects to the collector.
-        warnings.simplefilter("ignore", ResourceWarning)
-        with cluster:
-            town = asyncio.run(story())
-        gc.collect()
+    with cluster:
+        town = asyncio.run(story())
     with capsys.disabled():
         sys.stdout.write(f"\n{mode}: {told(town, time.monotonic() - begin)}\n")
     # On a busy machine many look their own record up after they registered for the
