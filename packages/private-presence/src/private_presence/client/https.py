@@ -11,7 +11,7 @@ from private_presence.client.transport import Answered, Link, Transport
 from private_presence.errors import ConfigError, PeerError, PresenceError
 from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.directory import Directory, Party
-from private_presence.server.web.tls import client_context
+from private_presence.server.web.tls import client_context, what_failed
 
 __all__ = ["HttpsTransport"]
 
@@ -92,9 +92,9 @@ class HttpsTransport(Transport):
 
 
 def _away(error: Exception) -> PeerError:
-    # The kind of failure only: texts of libraries name addresses.
+    # Texts of libraries name addresses.
     return PeerError(
-        f"expected an answer of a party of the deployment; got {type(error).__name__}: "
+        f"expected an answer of a party of the deployment; got {what_failed(error)}; "
         "it is asked again at its time"
     )
 

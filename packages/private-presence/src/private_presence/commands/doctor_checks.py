@@ -22,7 +22,7 @@ from private_presence.protocol.manifest import (
     manifest_hash,
     verify_manifest,
 )
-from private_presence.server.web.tls import client_context
+from private_presence.server.web.tls import client_context, what_failed
 
 __all__ = ["Finding", "check_manifests", "check_network", "check_times"]
 
@@ -181,7 +181,7 @@ async def _leaf_finding(name: str, party: Party, now: float) -> Finding:
                 host, port, ssl=client_context(party.anchor), server_hostname=host
             )
     except (OSError, TimeoutError) as error:
-        return Finding(what, False, f"not seen ({type(error).__name__})")
+        return Finding(what, False, f"not seen ({what_failed(error)})")
     ends = writer.get_extra_info("peercert")["notAfter"]
     writer.close()
     when = datetime.strptime(ends, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)

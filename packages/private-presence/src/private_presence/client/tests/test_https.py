@@ -57,13 +57,13 @@ class Echo:
 
 
 @asynccontextmanager
-async def place(tmp_path, *, relay=True):
+async def place(tmp_path, *, relay=True, made=None):
     """An echo behind TLS as every party, and a relay."""
     rng, echo, stop = SystemRandomness(), Echo(), asyncio.Event()
     authority = make_authority("test", time(), rng)
     address, relayed = f"localhost:{free_port()}", f"localhost:{free_port()}"
     leaf = tmp_path / "leaf.pem"
-    leaf.write_bytes(issue_leaf(authority, [address], time(), rng))
+    leaf.write_bytes(issue_leaf(authority, [address], made or time(), rng))
     config, _ = make_config()
     parties = (Party(address, "", authority.anchor),) * 3
     middle = Party(relayed, "", authority.anchor) if relay else None
@@ -141,12 +141,22 @@ def test_another_operators_certificate_is_refused(tmp_path, via_relay):
         wrong = replace(deployment.directory, parties=parties)
         transport = HttpsTransport(replace(deployment, directory=wrong))
         async with transport.connect(0, via_relay=via_relay) as link:
-            with pytest.raises(PeerError) as caught:
+            with pytest.raises(PeerError, match="not of its authority") as caught:
                 await link.exchange("GET", "/x", b"", 10)
         assert "localhost" not in str(caught.value)
         assert echo.requests == []
 
     within(tmp_path, steps)
+
+
+def test_a_certificate_that_has_ended_is_told(tmp_path):
+    async def steps(deployment, echo):
+        async with HttpsTransport(deployment).connect(0, via_relay=False) as link:
+            with pytest.raises(PeerError, match="out of its time") as caught:
+                await link.exchange("GET", "/x", b"", 10)
+        assert "localhost" not in str(caught.value)
+
+    within(tmp_path, steps, relay=False, made=time() - 400 * 86_400)
 
 
 def test_a_party_that_is_away_is_an_error_of_its_kind(tmp_path):

@@ -18,7 +18,7 @@ from private_presence.protocol.directory import Party
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.manifest import MAX_SIGNED_SIZE
 from private_presence.server.peers import Peers
-from private_presence.server.web.tls import client_context
+from private_presence.server.web.tls import client_context, what_failed
 
 __all__ = ["HttpsPeers"]
 
@@ -119,8 +119,8 @@ class HttpsPeers(Peers):
             status, answer = await self._exchange(server, path, body, size)
         except (httpx.HTTPError, OSError, TimeoutError) as error:
             raise PeerError(
-                f"lookup server {server} did not answer ({type(error).__name__}): it "
-                "is asked again"
+                f"lookup server {server} did not answer ({what_failed(error)}): it is "
+                "asked again"
             ) from None
         whole = len(answer) <= size if at_most else len(answer) == size
         if status == 200 and whole:

@@ -9,7 +9,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-__all__ = ["client_context", "pem_of", "server_context"]
+__all__ = ["client_context", "pem_of", "server_context", "what_failed"]
+
+OUT_OF_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and _HAS_EXPIRED
 
 
 def client_context(anchor: bytes, leaf: Path | None = None) -> ssl.SSLContext:
@@ -105,6 +107,41 @@ def pem_of(anchors: tuple[bytes, ...]) -> bytes:
     """
     certificates = [x509.load_der_x509_certificate(anchor) for anchor in anchors]
     return b"".join(c.public_bytes(Encoding.PEM) for c in certificates)
+
+
+def what_failed(error: BaseException) -> str:
+    """Say what became of a connection, without an address.
+
+    Parameters
+    ----------
+    error : BaseException
+        As a library raised it, with what led to it.
+
+    Returns
+    -------
+    str
+        In words if the certificate was refused, else the kind of the error.
+
+    Examples
+    --------
+    >>> what_failed(ConnectionRefusedError("127.0.0.1"))
+    'ConnectionRefusedError'
+    >>> refused = OSError("127.0.0.1")
+    >>> refused.__cause__ = ssl.SSLCertVerificationError()
+    >>> refused.__cause__.verify_code = 19
+    >>> what_failed(refused)
+    'a certificate that is not of its authority and address in the directory'
+    """
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return type(error).__name__
+    if cause.verify_code in OUT_OF_TIME:
+        return (
+            "a certificate out of its time: its operator renews it, or a clock is set"
+        )
+    return "a certificate that is not of its authority and address in the directory"
 
 
 def _harden(context: ssl.SSLContext) -> None:
