@@ -177,6 +177,31 @@ def test_a_restored_client_registers_nothing_until_it_has_walked():
     assert town["bob"].sees("alice").online
 
 
+@pytest.mark.parametrize("days", [2, 3])
+def test_a_disk_that_was_put_back_whole_needs_no_new_keys(days):
+    """State and mirror are old together: only records that she did not build tell her."""
+
+    async def story(town):
+        alice = town["alice"]
+        await town.until(FIRST + 1, 590.0)
+        disk = alice.keeper.data
+        await town.until(FIRST + 1 + days, 590.0)
+        await alice.end()
+        alice.keeper.data = disk
+        alice.start()
+        await town.until(FIRST + 6 + days, 590.0)
+
+    town = live(story)
+    alice = town["alice"].device
+    assert alice.client.phase == "active"
+    said = [alarm.sentence for alarm in alice.alarms if alarm.what == "phase"]
+    assert [sentence.split(":")[0].split()[-1] for sentence in said] == [
+        "restored",
+        "active",
+    ]
+    assert town["bob"].sees("alice").online
+
+
 def test_a_mistake_of_the_program_ends_the_agent_loudly():
     async def whole():
         town = Town(["alice"])

@@ -152,8 +152,10 @@ backup restored on a second device
     protocol/tests/test_client
         f06_a_restored_manager_rolls_forward_before_it_registers
         f06_a_gap_asks_for_rekeying_and_rekeying_heals
+        f06_a_disk_that_was_put_back_whole_rolls_forward
         f05_a_second_device_is_noticed
     client/tests/test_days
+        a_disk_that_was_put_back_whole_needs_no_new_keys
         a_restored_client_registers_nothing_until_it_has_walked
     commands/tests/test_people
         backup_and_restore_on_another_device
