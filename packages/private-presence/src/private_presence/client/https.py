@@ -1,5 +1,6 @@
 """The transport in earnest: TLS 1.3 and HTTP/2, each party under its own anchor."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
@@ -68,7 +69,7 @@ class HttpsTransport(Transport):
         target = self._directory.parties[party]
         # Contexts are not shared either: one might remember a session.
         sender = httpx.AsyncHTTPTransport(
-            verify=client_context(target.anchor),
+            verify=_context(target),
             http1=False,
             http2=True,
             trust_env=False,
@@ -86,9 +87,17 @@ class HttpsTransport(Transport):
                 "without one, and know that the registrar can then link your "
                 "registrations by network address"
             )
-        return httpx.Proxy(
-            f"https://{relay.address}", ssl_context=client_context(relay.anchor)
-        )
+        return httpx.Proxy(f"https://{relay.address}", ssl_context=_context(relay))
+
+
+def _context(party: Party) -> ssl.SSLContext:
+    try:
+        return client_context(party.anchor)
+    except ssl.SSLError:
+        raise PeerError(
+            "expected a party's authority in the directory to be a certificate; got "
+            "other bytes: ask for a newer deployment file, and take it by presence init"
+        ) from None
 
 
 def _away(error: Exception) -> PeerError:
@@ -147,5 +156,5 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
 def _date(response: httpx.Response) -> float | None:
     try:
         return parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import final
 
 from private_presence.client.audit import audit_evidence
@@ -124,7 +125,10 @@ class LookupRound:
         async with AsyncExitStack() as stack:
             links = await self._connect(stack, left)
             if self._questions is None:
-                await self._prepare(links)
+                copies = await self._manifests(links)
+                heard = monotonic()
+                await self._prepare(copies)
+                await asyncio.sleep(heard + self._setting.pause - monotonic())
             await self._post({i: links[i] for i in left if i in asked})
         if len(self._answers) < len(asked):
             raise PeerError("expected an answer of each server; some are missing")
@@ -146,13 +150,16 @@ class LookupRound:
 
     # -- the question
 
-    async def _prepare(self, links: Mapping[int, Link]) -> None:
-        at = self._kind, self._epoch
+    async def _manifests(self, links: Mapping[int, Link]) -> list[bytes]:
         copies = await together(
-            get_manifest(self._setting, link, server_party(i), *at)
+            get_manifest(self._setting, link, server_party(i), *self._at())
             for i, link in links.items()
         )
         check_time(self._setting)
+        return copies
+
+    async def _prepare(self, copies: list[bytes]) -> None:
+        at = self._at()
         async with self._setting.keeper.edit() as edit:
             device, config = edit.device, self._setting.config
             try:

@@ -10,7 +10,12 @@ from private_presence.client.links import ask, check_time, linked, path_of
 from private_presence.client.setting import Setting, with_alarm, with_outcome
 from private_presence.client.transport import REGISTRAR
 from private_presence.client.wallet import take
-from private_presence.errors import PresenceError, StateError, VerificationError
+from private_presence.errors import (
+    PeerError,
+    PresenceError,
+    StateError,
+    VerificationError,
+)
 from private_presence.primitives.secret import equal
 from private_presence.primitives.tokens import Role
 from private_presence.protocol.client import Client
@@ -134,7 +139,8 @@ async def register(setting: Setting, kind: Kind, epoch: int, circle: int) -> Non
     Raises
     ------
     PeerError
-        If no answer came: the same bytes go out at the next time of the plan.
+        If no answer came: the same bytes go out at the next time of the plan.  If no
+        party has told the time yet: nothing is built, and it is tried again.
     VerificationError
         If the receipt is not the registrar's word about this body; an alarm is saved.
 
@@ -164,7 +170,7 @@ async def register(setting: Setting, kind: Kind, epoch: int, circle: int) -> Non
     >>> device = replace(device, wallet=put(device.wallet, 1, 100, [bytes(80)]))
     >>> keeper, clock = MemoryKeeper(device), ManualClock(8_700_000.0)
     >>> parts = Deployment(config, None), keeper, Away(), clock, rng
-    >>> asyncio.run(register(Setting(*parts, True, 30.0, {}), Kind.LT, 101, 0))
+    >>> asyncio.run(register(Setting(*parts, True, 30.0, {0: 0.0}), Kind.LT, 101, 0))
     Traceback (most recent call last):
     private_presence.errors.PeerError: expected an answer; the network is down
     >>> parcel = parcel_of(keeper.device, Kind.LT, 101, 0)
@@ -176,7 +182,7 @@ async def register(setting: Setting, kind: Kind, epoch: int, circle: int) -> Non
         if parcel_of(device, kind, epoch, circle, withdraws=True):
             return
         if parcel_of(device, kind, epoch, circle) is None:
-            check_time(setting)  # a key for the wrong time would be used up
+            _check_time(setting)  # a key for the wrong time would be used up
             device = _built(device, setting, kind, epoch, circle)
             if device is None:
                 return
@@ -186,6 +192,12 @@ async def register(setting: Setting, kind: Kind, epoch: int, circle: int) -> Non
     parcel = parcel_of(saved.device, kind, epoch, circle)
     if parcel and not parcel.receipt:
         await send_parcel(setting, parcel)
+
+
+def _check_time(setting: Setting) -> None:
+    if not setting.offsets:
+        raise PeerError("no party has told the time yet: it is tried again at its time")
+    check_time(setting)
 
 
 def _built(

@@ -43,6 +43,9 @@ class Setting:
         Seconds that one exchange may take.
     offsets : dict from int to float
         How far each party's clock was ahead of this one when it last answered.
+    pause : float
+        Seconds from a lookup's manifests to its question, longer than the question
+        takes to make: how long that is would tell the number of friends.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Setting:
     relay: bool
     patience: float
     offsets: dict[int, float]
+    pause: float = 0.0
 
     @property
     def config(self) -> Config:

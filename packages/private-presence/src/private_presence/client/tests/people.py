@@ -47,7 +47,8 @@ class Person:
     def agent(self, **options):
         town, clock = self.town, self.town.clock
         parts = (town.room.deployment, self.keeper, self.net, clock, self.rng)
-        options = {"relay": True, "on_event": self.news.append, **options}
+        # The clock stands still while a question is made: nothing is to be hidden.
+        options = {"relay": True, "on_event": self.news.append, "pause": 0.0, **options}
         return Agent(*parts, **options)
 
     def start(self, **options):

@@ -35,7 +35,7 @@ class Echo:
     """Remembers what came, and answers as the path says."""
 
     def __init__(self):
-        self.requests = []
+        self.requests, self.date = [], None
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -49,6 +49,8 @@ class Echo:
         self.requests.append((*kept, scope["http_version"]))
         answer = bytes(5000) if scope["path"] == "/long" else body[::-1]
         headers = [(b"set-cookie", b"mark=1"), (b"alt-svc", b'h3=":1"')]
+        if self.date is not None:
+            headers.append((b"date", self.date))
         if scope["path"] == "/packed":
             headers.append((b"content-encoding", b"gzip"))
         status = {"type": "http.response.start", "status": 200, "headers": headers}
@@ -145,6 +147,32 @@ def test_another_operators_certificate_is_refused(tmp_path, via_relay):
                 await link.exchange("GET", "/x", b"", 10)
         assert "localhost" not in str(caught.value)
         assert echo.requests == []
+
+    within(tmp_path, steps)
+
+
+def test_an_authority_that_is_no_certificate_is_an_absence(tmp_path):
+    async def steps(deployment, echo):
+        party, *rest = deployment.directory.parties
+        parties = (replace(party, anchor=b"no certificate"), *rest)
+        wrong = replace(deployment.directory, parties=parties)
+        transport = HttpsTransport(replace(deployment, directory=wrong))
+        with pytest.raises(PeerError, match="to be a certificate"):
+            async with transport.connect(0, via_relay=False):
+                pass
+
+    within(tmp_path, steps)
+
+
+@pytest.mark.parametrize(
+    "date", [b"never", b"", b"Thu, 26 Nov 2026 04:50:00 +99999999999999999", b"\xff"]
+)
+def test_a_date_that_is_none_is_left_out(tmp_path, date):
+    async def steps(deployment, echo):
+        echo.date = date
+        async with HttpsTransport(deployment).connect(0, via_relay=False) as link:
+            answered = await link.exchange("POST", "/x", b"abc", 10)
+        assert (answered.body, answered.date) == (b"cba", None)
 
     within(tmp_path, steps)
 

@@ -12,7 +12,7 @@ from private_presence.client.issuing import fetch_tokens
 from private_presence.client.keys import fetch_keys
 from private_presence.client.lookup import LookupRound
 from private_presence.client.proof import judge_dropped
-from private_presence.client.register import checked_receipt
+from private_presence.client.register import checked_receipt, register
 from private_presence.client.wallet import forget_days
 from private_presence.errors import (
     AnswerError,
@@ -298,6 +298,34 @@ def test_an_old_manifest_is_refused():
         )
         with pytest.raises(VerificationError, match="was asked for"):
             await round_of(bob, t).attempt()
+
+    story(steps)
+
+
+def test_a_date_that_is_no_time_is_left_out():
+    async def steps(town, t):
+        bob = town["bob"]
+        bob.net.change = lambda party, path, answered: answered._replace(date=None)
+        await round_of(bob, t).attempt()
+        assert bob.sees("alice").t == t
+
+    story(steps)
+
+
+def test_nothing_is_built_before_somebody_told_the_time():
+    """A machine that starts with a wrong clock would use up the keys of hours (F18)."""
+
+    async def steps(town, t):
+        alice, bob = town["alice"], town["bob"]
+        setting = alice.agent().setting
+        before = alice.device.client.circles[0].st.t
+        with pytest.raises(PeerError, match="no party has told the time"):
+            await register(setting, Kind.ST, t + 1, 0)
+        assert alice.device.client.circles[0].st.t == before
+        await LookupRound(setting, Kind.ST, t, audit=False).attempt()
+        await register(setting, Kind.ST, t + 1, 0)
+        assert alice.device.client.circles[0].st.t == t + 2
+        assert not bob.device.alarms
 
     story(steps)
 

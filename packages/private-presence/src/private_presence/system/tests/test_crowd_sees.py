@@ -62,7 +62,9 @@ def test_eight_people_in_memory_for_four_days(mode, seed, capsys):
     net = MemoryTransport(services_of(room), clock)
 
     async def story():
-        town = Town(room.deployment, net, clock, 8, SeededRandomness, seed=seed)
+        town = Town(
+            room.deployment, net, clock, 8, SeededRandomness, seed=seed, pause=0.0
+        )
         living = asyncio.create_task(town.live(4, degree=3, spread=60.0))
         while not living.done():
             await clock.advance(15.0, 60)

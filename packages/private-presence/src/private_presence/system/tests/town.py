@@ -73,7 +73,7 @@ class Person:
         town = self.town
         self.stop = asyncio.Event()
         parts = (town.deployment, self.keeper, town.transport, town.clock, self.rng)
-        agent = Agent(*parts, relay=town.relay, patience=town.patience)
+        agent = Agent(*parts, relay=town.relay, **town.waits)
         self.task = asyncio.create_task(agent.run(self.stop))
 
     async def end(self):
@@ -143,7 +143,7 @@ class Town:
         self.deployment, self.transport, self.clock = deployment, transport, clock
         self.config = deployment.config
         self.relay = options.get("relay", False)
-        self.patience = options.get("patience")
+        self.waits = {word: options.get(word) for word in ("patience", "pause")}
         self.random = random.Random(options.get("seed", 1))
         self.first = epoch_at(self.config, Kind.LT, clock.now())
         self.names = [f"person {i}" for i in range(n)]
