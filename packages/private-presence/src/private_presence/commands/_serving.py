@@ -4,22 +4,31 @@ import asyncio
 import importlib.util
 import logging
 import resource
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from private_presence.commands.operator_folder import OperatorFolder
-from private_presence.errors import EncodingError, InputError
+from private_presence.errors import EncodingError, InputError, StateError
+from private_presence.pir.kernels import load_kernel
 from private_presence.primitives.randomness import SystemRandomness
 from private_presence.primitives.secret import equal
+from private_presence.protocol.config import Config
 from private_presence.protocol.deployment import (
     MAX_DEPLOYMENT_SIZE,
     Deployment,
     decode_deployment,
 )
 from private_presence.protocol.directory import Party
+from private_presence.protocol.epochs import Kind
+from private_presence.protocol.messages import value_size
 from private_presence.server.clock import Clock, SystemClock
 from private_presence.server.endpoints import Caller
+from private_presence.server.lookup.limits import Limits as LookupLimits
 from private_presence.server.metrics import Metrics
 from private_presence.server.settings import (
     Common,
@@ -36,8 +45,13 @@ from private_presence.server.web.limits import Limits
 from private_presence.server.web.listener import Listener, start
 from private_presence.server.web.run import run_service, stop_on_signals
 
+if TYPE_CHECKING:  # loads a database's library, which a registrar alone needs
+    from private_presence.server.storage import Storage
+
 CLIENTS = frozenset({Caller.CLIENT, Caller.ACCOUNT})
 PEERS = frozenset({Caller.PEER})
+SMALL_BODIES = 16 << 20  # bytes of all that is no raw file: manifests, signatures
+TRIAL_SECONDS = 60.0  # for loading the compiled kernel; it takes one, at rest
 log = logging.getLogger("private_presence.serve")
 
 
@@ -75,6 +89,7 @@ async def _registrar(settings: RegistrarSettings) -> None:
     _check_party(ground, own, ground.deployment.directory.parties[0])
     storage = open_storage(settings.storage)
     try:
+        _remember(storage, ground.metrics)
         service = Registrar(
             ground.deployment,
             RegistrarKeys(keys.key, keys.issuer_root),
@@ -97,6 +112,14 @@ async def _registrar(settings: RegistrarSettings) -> None:
         storage.close()
 
 
+def _remember(storage: "Storage", metrics: Metrics) -> None:
+    """Note what was published before this start: silence since then is an alarm too."""
+    for kind in Kind:
+        for state in storage.states(kind):
+            if state.phase == "published":
+                metrics.state(kind, state.epoch, "PUBLISHED")
+
+
 async def _pir(settings: PirSettings) -> None:
     from private_presence.server.lookup.server import LookupServer
 
@@ -117,11 +140,13 @@ async def _pir(settings: PirSettings) -> None:
         ground.metrics,
         settings.workers,
         _kernel(settings.kernel),
+        limits=LookupLimits(records=settings.records),
         file=ground.data,
     )
+    limits = (settings.limits, _peer_limits(config, settings.records, settings.limits))
     apps = [
-        ServiceApp(service, callers, ground.clock, ground.metrics, settings.limits)
-        for callers in (CLIENTS, PEERS)
+        ServiceApp(service, callers, ground.clock, ground.metrics, own)
+        for callers, own in zip((CLIENTS, PEERS), limits, strict=True)
     ]
     anchors = tuple(party.anchor for party in ground.deployment.directory.parties)
     listeners = [
@@ -130,6 +155,12 @@ async def _pir(settings: PirSettings) -> None:
         *_admin(ground, lambda: service.ready),
     ]
     await _serve(ground, service, listeners, settings.limits)
+
+
+def _peer_limits(config: Config, records: int, limits: Limits) -> Limits:
+    """Leave room for the longest raw file of each kind: they may come at once."""
+    rows = sum(16 + value_size(config, kind) for kind in Kind)
+    return limits.with_room(records * rows + SMALL_BODIES)
 
 
 async def _relay(settings: RelaySettings) -> None:
@@ -157,6 +188,11 @@ async def _serve(ground: Ground, service, listeners, limits: Limits) -> None:
         await run_service(
             service, listeners, ground.stop, ground.metrics, limits, opened
         )
+    except BrokenProcessPool:
+        raise StateError(
+            "expected the worker processes to start; one ended: give the machine more "
+            "memory, set fewer `workers`, or choose the kernel 'numpy'"
+        ) from None
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
@@ -222,9 +258,35 @@ def _peers(ground: Ground) -> HttpsPeers:
 
 
 def _kernel(name: str) -> str:
-    if name != "auto":
-        return name
-    return "fast" if importlib.util.find_spec("numba") else "numpy"
+    if name == "numpy" or (name == "auto" and not importlib.util.find_spec("numba")):
+        return "numpy"
+    if _loads_fast():
+        return "fast"
+    if name == "fast":
+        raise InputError(
+            "expected numba, for the kernel 'fast'; it is not installed or does not load "
+            "(python -c 'import numba' says why): install private-presence[fast] anew or "
+            "choose 'numpy'"
+        )
+    log.warning(
+        "numba is installed and does not load (python -c 'import numba' says why): the "
+        "kernel 'numpy' is used, which is slower"
+    )
+    return "numpy"
+
+
+def _loads_fast() -> bool:
+    """Try the compiled kernel in a process that may fail or crash."""
+    program = f"from {load_kernel.__module__} import load_kernel; load_kernel('fast')"
+    # -P: a file of the folder we stand in is no library.
+    words = [sys.executable, "-P", "-c", program]
+    try:
+        done = subprocess.run(
+            words, check=False, capture_output=True, timeout=TRIAL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def _tls(

@@ -21,7 +21,9 @@ LOG_TAIL = 300  # characters
 
 
 @asynccontextmanager
-async def serving(servers: tuple[Server, ...], folder: Path) -> AsyncIterator[None]:
+async def serving(
+    servers: tuple[Server, ...], folder: Path, patience: float = START_SECONDS
+) -> AsyncIterator[None]:
     """Run servers, each as ``presence serve``, until the block is left.
 
     Parameters
@@ -29,18 +31,25 @@ async def serving(servers: tuple[Server, ...], folder: Path) -> AsyncIterator[No
     servers : tuple of Server
     folder : Path
         For their logs.
+    patience : float
+        Seconds until all of them are to accept connections.
 
     Yields
     ------
     None
-        Once all of them accept connections.
+        Once they do.
+
+    Raises
+    ------
+    PeerError
+        If one does not, or ends.
     """
     running: list[asyncio.subprocess.Process] = []
     try:
         for server in servers:
             running.append(await _start(server, folder))
         pairs = zip(servers, running, strict=True)
-        await asyncio.gather(*(_until_open(s, p, folder) for s, p in pairs))
+        await asyncio.gather(*(_until_open(s, p, folder, patience) for s, p in pairs))
         yield
     finally:
         await asyncio.gather(*(_stop(process) for process in running))
@@ -74,9 +83,12 @@ def _log(server: Server, folder: Path) -> Path:
 
 
 async def _until_open(
-    server: Server, process: asyncio.subprocess.Process, folder: Path
+    server: Server,
+    process: asyncio.subprocess.Process,
+    folder: Path,
+    patience: float,
 ) -> None:
-    end = asyncio.get_running_loop().time() + START_SECONDS
+    end = asyncio.get_running_loop().time() + patience
     while asyncio.get_running_loop().time() < end:
         if process.returncode is not None:
             tail = _log(server, folder).read_text(errors="replace")[-LOG_TAIL:]
@@ -92,8 +104,8 @@ async def _until_open(
         writer.close()
         return
     raise PeerError(
-        f"expected the {server.name} to open its port within {START_SECONDS:.0f} s; it "
-        "did not: try again on a machine that is less busy"
+        f"expected the {server.name} to open its port within {patience:.0f} s; it did "
+        "not: try again on a machine that is less busy"
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from private_presence.client.https import HttpsTransport
 from private_presence.demo.figures import a_pairing, byte_table, time_lines
 from private_presence.demo.people import Person, befriend, being_online, make_person
-from private_presence.demo.processes import serving
+from private_presence.demo.processes import START_SECONDS, serving
 from private_presence.demo.profile import constants, is_busy
 from private_presence.demo.stage import Stage, enrol, found
 from private_presence.demo.watch import Model, Watch, told
@@ -120,7 +120,9 @@ async def play(
     model = Model(NAMES)
     watch = Watch(people, model, config, clock, news, end)
     part = _Play(stage, people, watch, say, rng, watch.t)
-    async with serving(stage.servers, folder):
+    # No longer than until the end, or a start that hangs would outlast it.
+    patience = max(0.0, min(START_SECONDS, end - clock.now()))
+    async with serving(stage.servers, folder, patience):
         await _until_published(stage, clock, end)
         say("The servers have published the first tables, empty ones.")
         await _befriend(part)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from private_presence.errors import EncodingError, InputError
 from private_presence.protocol.directory import split_address
+from private_presence.server.lookup.limits import Limits as LookupLimits
 from private_presence.server.relay.limits import RelayLimits
 from private_presence.server.web.limits import Limits
 
@@ -31,8 +32,8 @@ LEVELS = ("debug", "info", "warning", "error")
 KERNELS = ("auto", "fast", "numpy")
 LOOPBACK = ("127.0.0.1", "::1")
 SQLITE = "sqlite:///"
-STORAGE = re.compile(r"(sqlite:///|postgresql(\+psycopg)?://).+")
 MAX_WORKERS = 256
+MAX_RECORDS = 10_000_000
 
 
 class Place(NamedTuple):
@@ -125,6 +126,9 @@ class PirSettings:
         Processes that answer queries.
     kernel : str
         One of `KERNELS`.
+    records : int
+        Of the longest table that is taken.  At the default, an LT table is 600 MB, and
+        a few times as much in memory while it comes.
     limits : Limits
 
     Examples
@@ -146,6 +150,7 @@ class PirSettings:
     folder: Path
     workers: int
     kernel: str
+    records: int
     limits: Limits
 
 
@@ -246,6 +251,7 @@ def _pir(reader: "_Reader") -> PirSettings:
         reader.path("folder"),
         reader.whole("workers", 1, MAX_WORKERS, 1),
         reader.choice("kernel", KERNELS, "auto"),
+        reader.whole("records", 1, MAX_RECORDS, LookupLimits().records),
         reader.limits(Limits()),
     )
 
@@ -301,7 +307,11 @@ class _Reader:
 
     def path(self, name: str, *, must_exist: bool = False) -> Path:
         text = self._text(name)
-        path = self._folder / Path(text).expanduser()
+        try:
+            path = self._folder / Path(text).expanduser()
+        except RuntimeError:  # ~somebody, who is not on this machine
+            self._problems.append(f"{name} starts in a home folder that is not here")
+            return self._folder
         if text and must_exist and not path.exists():
             self._problems.append(f"{name} names nothing that exists")
         return path
@@ -321,11 +331,15 @@ class _Reader:
         return Place(host, port)
 
     def storage(self) -> str:
+        # Loaded here: the other servers need no database's library.
+        from private_presence.server.storage.open import parse_storage
+
         text = self._text("storage")
-        if text and not STORAGE.fullmatch(text):
-            self._problems.append(
-                "storage has the form sqlite:///folder or postgresql://..."
-            )
+        try:
+            if text:
+                parse_storage(text)
+        except InputError as error:
+            self._problems.append(f"storage: {error}")
         prefix, found, folder = text.partition(SQLITE)
         if found and not prefix:
             # Absolute, or a command in another folder would open another database.

@@ -1,7 +1,9 @@
 """The demo's parts, without its processes."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +11,7 @@ from private_presence import cli
 from private_presence.client.device import Sight
 from private_presence.client.transport import Answered, Link, Transport
 from private_presence.commands import demo
+from private_presence.demo import processes, story
 from private_presence.demo.figures import byte_table, time_lines
 from private_presence.demo.meter import Exchange, Meter
 from private_presence.demo.people import befriend, make_person
@@ -16,7 +19,7 @@ from private_presence.demo.profile import CONSTANTS, check_profile, constants, i
 from private_presence.demo.stage import enrol, found, free_ports
 from private_presence.demo.story import Outcome
 from private_presence.demo.watch import Model, Watch
-from private_presence.errors import ConfigError
+from private_presence.errors import ConfigError, PeerError
 from private_presence.primitives.tests.seeded import SeededRandomness
 from private_presence.protocol.circle import member_names
 from private_presence.protocol.tests.world import deployment
@@ -221,6 +224,48 @@ def test_times_are_measured_now():
     (line,) = time_lines([Meter()], CONFIG, RNG)
     assert "by a blinded key" in line
     assert "by a pairing as in DP5" in line
+
+
+# --- its length
+
+
+def test_servers_that_do_not_open_are_not_waited_for_longer_than_there_is_time(
+    tmp_path, monkeypatch
+):
+    asked = []
+
+    @asynccontextmanager
+    async def serving(servers, folder, patience):
+        asked.append(patience)
+        raise PeerError("they do not open")
+        yield
+
+    monkeypatch.setattr(story, "serving", serving)
+    monkeypatch.setattr(story, "is_busy", lambda *_: False)
+    for seconds, name in ((30, "short"), (90, "long")):
+        (tmp_path / name).mkdir()
+        clock = Late(NOW)  # founding takes its time
+        playing = story.play(tmp_path / name, seconds, clock, RNG, lambda _: None)
+        with pytest.raises(PeerError, match="do not open"):
+            asyncio.run(playing)
+    assert 0 < asked[0] < 30 - story.CLOSING
+    assert asked[1] == processes.START_SECONDS
+
+
+class Late(ManualClock):
+    """Each reading is a second after the one before."""
+
+    def now(self):
+        self._now += 1
+        return self._now
+
+
+def test_the_time_for_starting_is_over_and_said(tmp_path):
+    server = SimpleNamespace(name="registrar", port=1)
+    process = SimpleNamespace(returncode=None)
+    waiting = processes._until_open(server, process, tmp_path, 0.0)
+    with pytest.raises(PeerError, match="within 0 s"):
+        asyncio.run(waiting)
 
 
 # --- the command

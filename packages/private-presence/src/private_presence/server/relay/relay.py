@@ -7,12 +7,13 @@ down, and counters do not tell one server from another.
 """
 
 import asyncio
+import os
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from pathlib import Path
 from typing import final
 
-from private_presence.errors import EncodingError
+from private_presence.errors import EncodingError, StateError
 from private_presence.protocol.directory import Directory, split_address
 from private_presence.server.metrics import Metrics
 from private_presence.server.relay.limits import RelayLimits
@@ -95,22 +96,37 @@ class Relay:
         stop : asyncio.Event
         opened : asyncio.Event, optional
             Set once connections are accepted.
+
+        Raises
+        ------
+        StateError
+            If the address is taken or no address of this machine.
         """
-        server = await asyncio.start_server(
-            self._accept,
-            host,
-            port,
-            limit=PIECE,
-            ssl=server_context(self._leaf),
-            ssl_handshake_timeout=self._limits.head_seconds,
-            ssl_shutdown_timeout=1.0,
-        )
-        async with server:
+        async with await self._listen(host, port) as server:
             if opened is not None:
                 opened.set()
             await stop.wait()
             server.close()
             await self._finish()
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        context = server_context(self._leaf)
+        try:
+            return await asyncio.start_server(
+                self._accept,
+                host,
+                port,
+                limit=PIECE,
+                ssl=context,
+                ssl_handshake_timeout=self._limits.head_seconds,
+                ssl_shutdown_timeout=1.0,
+            )
+        except OSError as error:  # its own sentence names the address
+            reason = os.strerror(error.errno) if error.errno else type(error).__name__
+            raise StateError(
+                f"expected port {port} of a local address to be free; got {reason}: end "
+                "the other process or correct the settings"
+            ) from None
 
     async def _finish(self) -> None:
         if self._open:

@@ -9,7 +9,10 @@ from private_presence.errors import InputError
 from private_presence.server.storage._places import PostgresPlaces, SqlitePlaces
 from private_presence.server.storage._sql import SqlStorage
 
-__all__ = ["open_storage"]
+__all__ = ["FORM", "open_storage", "parse_storage"]
+
+# The URL itself is never repeated: it may hold a password.
+FORM = "sqlite:///folder or postgresql://user@host/database?files=folder"
 
 
 def open_storage(url: str, *, exclusive: bool = True) -> SqlStorage:
@@ -44,23 +47,58 @@ def open_storage(url: str, *, exclusive: bool = True) -> SqlStorage:
     Traceback (most recent call last):
     private_presence.errors.InputError: expected a storage of the form ...
     """
-    places = _places(url)
-    if places is None:  # the URL is not repeated: it may hold a password
-        raise InputError(
-            "expected a storage of the form sqlite:///folder or "
-            "postgresql://user@host/database?files=folder; got another form"
-        )
-    return SqlStorage(places, exclusive=exclusive)
+    return SqlStorage(_places(parse_storage(url)), exclusive=exclusive)
 
 
-def _places(url: str) -> SqlitePlaces | PostgresPlaces | None:
+def parse_storage(url: str) -> sa.URL:
+    """Check the form of a storage's URL; nothing is opened.
+
+    Parameters
+    ----------
+    url : str
+        As for `open_storage`.
+
+    Returns
+    -------
+    sqlalchemy.URL
+
+    Raises
+    ------
+    InputError
+        If it has another form.
+
+    Examples
+    --------
+    A password's ``@``, ``:`` and ``/`` are written ``%40``, ``%3A`` and ``%2F``:
+
+    >>> url = "postgresql://user:a%40b%3Ac@host/database?files=folder"
+    >>> parse_storage(url).host
+    'host'
+    >>> parse_storage(url.replace("%40", "@").replace("%3A", ":"))
+    Traceback (most recent call last):
+    private_presence.errors.InputError: expected a storage of the form ...
+    """
     try:
         parsed = sa.make_url(url)
-    except ArgumentError:
-        return None
-    files = parsed.query.get("files")
-    if parsed.drivername == "sqlite" and parsed.database:
-        return SqlitePlaces(Path(parsed.database))
-    if parsed.drivername == "postgresql" and isinstance(files, str):
-        return PostgresPlaces(parsed.difference_update_query(["files"]), Path(files))
-    return None
+    except (ArgumentError, ValueError):  # the latter holds a piece of the URL
+        parsed = None
+    if parsed is None or not _has_form(parsed):
+        raise InputError(
+            f"expected a storage of the form {FORM}; got another form: in a password, "
+            "@ : / ? # and % are written %40 %3A %2F %3F %23 and %25"
+        )
+    return parsed
+
+
+def _has_form(url: sa.URL) -> bool:
+    if url.drivername == "sqlite":
+        return bool(url.database)
+    files = url.query.get("files")
+    return url.drivername == "postgresql" and isinstance(files, str) and bool(files)
+
+
+def _places(url: sa.URL) -> SqlitePlaces | PostgresPlaces:
+    if url.drivername == "sqlite":
+        return SqlitePlaces(Path(str(url.database)))
+    rest = url.difference_update_query(["files"])
+    return PostgresPlaces(rest, Path(str(url.query["files"])))

@@ -1,11 +1,13 @@
 """Settings: one good file for each server, and everything that is wrong said at once."""
 
+import traceback
 from pathlib import Path
 
 import pytest
 
 from private_presence.errors import InputError
 from private_presence.server.settings import Place, read_settings
+from private_presence.server.storage import open_storage
 
 REGISTRAR = """
 deployment = "deployment.presence"
@@ -56,6 +58,9 @@ def test_a_lookup_servers_and_a_relays_file(tmp_path):
     settings = read(tmp_path, "pir", PIR)
     assert settings.common.listen == Place("::", 8443)
     assert (settings.folder, settings.workers) == (tmp_path / "tables", 4)
+    assert settings.records == 1_000_000
+    more = read(tmp_path, "pir", PIR, {"PRESENCE_RECORDS": "2000000"})
+    assert more.records == 2_000_000
     relay = 'deployment = "deployment.presence"\nkeys = "keys"\nlisten = "0.0.0.0:443"'
     settings = read(tmp_path, "relay", relay + "\n[limits]\nconnections = 7")
     assert settings.limits.connections == 7
@@ -89,7 +94,7 @@ def test_all_problems_are_said_at_once(tmp_path):
         "keys is text",
         "listen has a numeric address",
         "admin must be on 127.0.0.1",
-        "storage has the form",
+        "storage: expected a storage of the form",
         "colour is not a setting",
         "limits.handling is a whole number",
         "limits.reading is a whole number",
@@ -104,9 +109,11 @@ def test_all_problems_are_said_at_once(tmp_path):
     [
         (("workers = 4", "workers = 0"), "workers is a whole number"),
         (("workers = 4", "workers = true"), "workers is a whole number"),
+        (("workers = 4", "records = 0"), "records is a whole number"),
         (('kernel = "numpy"', 'kernel = "numba"'), "kernel is one of"),
         (('peer_listen = "0.0.0.0:8444"', ""), "peer_listen is missing"),
         (('folder = "tables"', 'folder = ""'), "folder is text"),
+        (('folder = "tables"', 'folder = "~nosuchuser/t"'), "folder starts in a home"),
         (('listen = "[::]:8443"', 'listen = "8443"'), "listen has the form"),
         (("workers = 4", "storage = 'sqlite:///x'"), "storage is not a setting"),
         (("workers = 4", "limits = 4"), "limits is a table"),
@@ -124,6 +131,26 @@ def test_files_that_are_no_settings(tmp_path):
         read_settings("mailer", tmp_path / "none", {})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:hunter2@hunter2:word@host/d?files=f",  # as a port, not a number
+        "postgresql://user:hunter2@host:hunter2/d?files=f",
+        "postgresql+psycopg://user:hunter2@host/d?files=f",
+        "postgresql://user:hunter2@host/d",
+        "postgresql://user:hunter2@host/d?files=",
+        "sqlite:///",
+    ],
+)
+def test_the_check_refuses_the_storages_that_cannot_be_opened(tmp_path, url):
+    said = problems(tmp_path, "registrar", REGISTRAR.replace("sqlite:///data", url))
+    assert "postgresql://user@host/database?files=folder" in said
+    assert "hunter2" not in said
+    with pytest.raises(InputError) as caught:
+        open_storage(url)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_password_does_not_show(tmp_path):
-    text = REGISTRAR.replace("sqlite:///data", "postgresql://u:hunter2@h/d")
+    text = REGISTRAR.replace("sqlite:///data", "postgresql://u:hunter2@h/d?files=f")
     assert "hunter2" not in repr(read(tmp_path, "registrar", text))

@@ -13,10 +13,7 @@ PIECE = 256 * 1024
 
 async def file_response(path: Path, status: int, headers: dict[str, str]) -> Response:
     # Sends what the file holds now, even if it is unlinked meanwhile.
-    try:
-        file = await asyncio.to_thread(path.open, "rb", 0)
-    except OSError:  # retired between the answer and here
-        return Response(None, 404, headers)
+    file = await asyncio.to_thread(path.open, "rb", 0)
     size = os.fstat(file.fileno()).st_size
     announced = headers | {"content-length": str(size)}
     return StreamingResponse(_pieces(file, size), status, announced)

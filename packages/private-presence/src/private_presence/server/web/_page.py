@@ -7,6 +7,7 @@ from html import escape
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at, start_of, window
 from private_presence.server.metrics import EpochLine, Metrics
+from private_presence.server.web.overdue import newest_published, overdue
 
 REFRESH = 5  # seconds
 DAY = 86_400.0
@@ -86,6 +87,7 @@ def _conditions(facts: Facts, metrics: Metrics) -> list[tuple[bool, str]]:
             f"{mismatches:.0f} manifests differ between servers: keep all files and see "
             "'A mismatch' in the deployment page.",
         ),
+        *_overdue(facts, metrics.lines()),
         (late > 0, f"{late:.0f} tables were published after their epoch had started."),
         (failures > 0, f"{failures:.0f} unexpected failures: see the log."),
         (_dropped(metrics.lines()), "The newest table has less than half the records."),
@@ -94,6 +96,22 @@ def _conditions(facts: Facts, metrics: Metrics) -> list[tuple[bool, str]]:
             "The certificate ends within a week: run presence operator rotate-tls.",
         ),
     ]
+
+
+def _overdue(facts: Facts, lines: list[EpochLine]) -> list[tuple[bool, str]]:
+    if facts.role == "relay":  # it has no tables
+        return []
+    return [
+        (True, _silence(kind, newest_published(lines, kind)))
+        for kind in overdue(facts.config, lines, facts.started, facts.now)
+    ]
+
+
+def _silence(kind: Kind, newest: int | None) -> str:
+    last = "since the start" if newest is None else f"after that of epoch {newest}"
+    return (
+        f"No {kind.name} table was published {last}, and one is overdue: see the log."
+    )
 
 
 def _dropped(lines: list[EpochLine]) -> bool:

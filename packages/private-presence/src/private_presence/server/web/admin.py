@@ -19,6 +19,7 @@ from private_presence.protocol.config import Config
 from private_presence.server.clock import Clock
 from private_presence.server.metrics import Metrics
 from private_presence.server.web._page import Facts, render
+from private_presence.server.web.overdue import overdue
 
 __all__ = ["Operator", "admin_app"]
 
@@ -39,14 +40,15 @@ class Operator:
     Parameters
     ----------
     role : str
-        For the title.
+        registrar, pir or relay.  A registrar whose tables are overdue is not healthy,
+        whatever `healthy` says; a lookup server that waits for them is.
     config : Config
     serial : int
         Of the directory in use.
     metrics : Metrics
     clock : Clock
     healthy : callable
-        Whether the service does its work; False gives status 503 to a monitor.
+        Whether the service is ready for its work; False gives status 503 to a monitor.
     leaf_ends : callable
         When the TLS certificate ends, seconds since 1970.
 
@@ -113,7 +115,7 @@ def admin_app(operator: Operator) -> Starlette:
         return Response(text, media_type=kind, headers=HEADERS)
 
     def health(request: Request) -> Response:
-        good = operator.healthy()
+        good = operator.healthy() and not _silent(operator, started)
         return Response(
             "ok\n" if good else "starting or failing\n", 200 if good else 503
         )
@@ -125,6 +127,13 @@ def admin_app(operator: Operator) -> Starlette:
     ]
     trusted = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     return Starlette(routes=routes, middleware=[trusted])
+
+
+def _silent(operator: Operator, started: float) -> bool:
+    if operator.role != "registrar":
+        return False
+    lines, now = operator.metrics.lines(), operator.clock.now()
+    return bool(overdue(operator.config, lines, started, now))
 
 
 def _on_loop(answer: Callable[[Request], Response]):

@@ -5,6 +5,8 @@ answer has the same header fields, and nothing in one says what went wrong insid
 """
 
 import asyncio
+import logging
+from contextlib import nullcontext, suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import final
@@ -30,6 +32,8 @@ from private_presence.server.web._file import file_response
 from private_presence.server.web.limits import Gate, Limits
 
 __all__ = ["ServiceApp"]
+
+log = logging.getLogger("private_presence.web")
 
 BUSY = {"retry-after": "1"}
 METHODS = ("GET", "POST")
@@ -97,12 +101,13 @@ class ServiceApp:
         self._clock, self._metrics, self._limits = clock, metrics, limits
         self._reading = Gate(limits.reading, limits.reading_bytes)
         self._handling = Gate(limits.handling, limits.handling)
+        self._sending = Gate(limits.sending, limits.sending)
         self._stopping = False
 
     @property
     def busy(self) -> int:
-        """Requests being read or handled."""
-        return self._reading.inside
+        """Requests being read or handled, and files being sent."""
+        return self._reading.inside + self._sending.inside
 
     def stop(self) -> None:
         """Answer new requests with 503 from now on."""
@@ -126,9 +131,19 @@ class ServiceApp:
         except ClientDisconnect:
             self._metrics.answered(499)
             return
-        response = await self._response(reply)
-        self._metrics.answered(response.status_code)
-        await response(scope, receive, send)
+        is_file = isinstance(reply.body, Path)
+        with self._sending.enter() if is_file else nullcontext(True) as free:
+            response = await self._response(reply if free else Reply(503))
+            self._metrics.answered(response.status_code)
+            with suppress(TimeoutError):  # a receiver that is too slow gets no more
+                async with asyncio.timeout(self._patience(response, is_file)):
+                    await response(scope, receive, send)
+
+    def _patience(self, response: Response, is_file: bool) -> float | None:
+        # A body that goes out is given the time of one that comes in.
+        if not is_file:
+            return None
+        return self._limits.body_time(int(response.headers["content-length"]))
 
     async def _reply(self, request: Request) -> Reply:
         found = self._match(request)
@@ -176,8 +191,8 @@ class ServiceApp:
     def _limit(self, found: Match) -> int | None:
         try:
             return self._service.limit(found)
-        except Exception:
-            self._metrics.failure("limit")
+        except Exception as error:
+            self._unexpected("limit", found, error)
             raise _Refused(500) from None
 
     async def _body(self, request: Request, length: int) -> bytes:
@@ -197,20 +212,32 @@ class ServiceApp:
     async def _handle(self, found: Match, body: bytes) -> Reply:
         try:
             return await self._service.handle(found, body)
-        except PresenceError as error:
+        except Exception as error:
             for kind, status in STATUS_OF:
                 if isinstance(error, kind):
                     return Reply(status)
-            self._metrics.failure("handle")
-        except Exception:
-            self._metrics.failure("handle")
+            self._unexpected("handle", found, error)
         return Reply(500)
 
+    def _unexpected(self, where: str, found: Match, error: Exception) -> None:
+        # The table's path, not the request's: no number, no address.
+        about = found.endpoint.path, type(error).__name__
+        log.exception("%s of %s: %s", where, *about)
+        self._metrics.failure(where)
+
     async def _response(self, reply: Reply) -> Response:
-        headers = self._headers(reply)
         if isinstance(reply.body, Path):
-            return await file_response(reply.body, reply.status, headers)
-        return Response(reply.body, reply.status, headers)
+            try:
+                return await file_response(
+                    reply.body, reply.status, self._headers(reply)
+                )
+            except FileNotFoundError:  # retired between the answer and here
+                reply = Reply(404)
+            except OSError as error:  # too many open files: it passes
+                log.error("a raw file cannot be opened: %s", error.strerror)
+                self._metrics.failure("file")
+                reply = Reply(503)
+        return Response(reply.body, reply.status, self._headers(reply))
 
     def _headers(self, reply: Reply) -> dict[str, str]:
         cache = "public, max-age=60" if reply.cacheable else "no-store"

@@ -80,12 +80,11 @@ class HttpsPeers(Peers):
         return await self._ask(server, "opening", kind, epoch, raw_hash, size)
 
     async def countersign(
-        self, server: int, kind: Kind, epoch: int, manifest: bytes
+        self, server: int, kind: Kind, epoch: int, signature: bytes, manifest: bytes
     ) -> bytes:
         """See `Peers.countersign`."""
-        return await self._ask(
-            server, "countersign", kind, epoch, manifest, SIGNATURE_SIZE
-        )
+        body = signature + manifest
+        return await self._ask(server, "countersign", kind, epoch, body, SIGNATURE_SIZE)
 
     async def manifest_hash(self, server: int, kind: Kind, epoch: int) -> bytes:
         """See `Peers.manifest_hash`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 __all__ = ["Gate", "Limits"]
@@ -23,8 +23,11 @@ class Limits:
         Announced bytes of all bodies being read or handled: a bound on memory.
     handling : int
         Requests that are being computed at the same time.
+    sending : int
+        Files that are being sent at the same time.  They need no token: slow receivers
+        hold these places, with a descriptor each, and no others.
     body_seconds : float
-        For a whole body of ordinary size, ...
+        For a whole body of ordinary size that comes, or a file that is sent, ...
     body_rate : int
         ... and one second more for each so many bytes (a raw file is long).
     header_seconds : float
@@ -53,6 +56,7 @@ class Limits:
     reading: int = 2048
     reading_bytes: int = 512 * MIB
     handling: int = 512
+    sending: int = 256
     body_seconds: float = 10.0
     body_rate: int = 64 * 1024
     header_seconds: float = 5.0
@@ -77,6 +81,25 @@ class Limits:
             Seconds.
         """
         return self.body_seconds + length / self.body_rate
+
+    def with_room(self, amount: int) -> "Limits":
+        """Give limits under which so many bytes may be announced at the same time.
+
+        Parameters
+        ----------
+        amount : int
+
+        Returns
+        -------
+        Limits
+
+        Examples
+        --------
+        >>> limits = Limits(reading_bytes=100)
+        >>> [limits.with_room(n).reading_bytes for n in (50, 200)]
+        [100, 200]
+        """
+        return replace(self, reading_bytes=max(self.reading_bytes, amount))
 
 
 @final

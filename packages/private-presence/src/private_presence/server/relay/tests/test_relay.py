@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from private_presence.errors import StateError
 from private_presence.protocol.directory import Directory, Party
 from private_presence.server.metrics import Metrics
 from private_presence.server.relay.limits import RelayLimits
@@ -143,6 +144,16 @@ def test_a_connection_ends_at_its_limits(tmp_path, limits, outcome):
     came, counted = asyncio.run(run())
     assert came == b"HTTP/1.1 200 OK\r\n\r\n"
     assert counted == 1
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    async def run():
+        async with relaying(tmp_path, []) as first:
+            second = Relay(frozenset(), first.leaf, Metrics(), RelayLimits())
+            await second.serve("127.0.0.1", first.port, asyncio.Event())
+
+    with pytest.raises(StateError, match=r"of a local address to be free; got Address"):
+        asyncio.run(run())
 
 
 def test_more_connections_than_the_limit_are_refused(tmp_path):

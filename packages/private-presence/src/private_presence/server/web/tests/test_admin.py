@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from private_presence.errors import StateError
-from private_presence.protocol.epochs import Kind, epoch_at
+from private_presence.protocol.epochs import Kind, epoch_at, epoch_seconds, start_of
 from private_presence.protocol.receipt import Answer
 from private_presence.protocol.tests.world import deployment
 from private_presence.server.clock import ManualClock
@@ -82,6 +82,69 @@ def test_alarms_are_in_words():
                   "1 unexpected failures", "less than half"):  # fmt: skip
         assert words in text
     assert "None since" not in text
+
+
+def watched(role, metrics, *moments):
+    """The alarms of one server, and whether it is healthy, at each of some times."""
+
+    async def run():
+        clock = ManualClock(moments[0])
+        about = (role, deployment(), 3, metrics, clock, lambda: True)
+        app = admin_app(Operator(*about, lambda: moments[-1] + 20 * 86_400))
+        transport, seen = httpx.ASGITransport(app), []
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1:9443"
+        ) as sender:
+            for moment in moments:
+                await clock.advance(moment - clock.now())
+                text = (await sender.get("/")).text
+                status = (await sender.get("/healthz")).status_code
+                seen.append((text.count('class="alarm"'), status))
+        return seen
+
+    return asyncio.run(run())
+
+
+def publishing(*kinds):
+    metrics = Metrics()
+    for kind in kinds:
+        epoch = epoch_at(deployment(), kind, NOW)
+        metrics.state(kind, epoch, "PUBLISHED")
+        metrics.state(kind, epoch + 1, "OPEN")
+    return metrics
+
+
+def test_no_table_for_forty_hours_is_an_alarm_and_a_registrar_is_not_healthy():
+    later = NOW + 40 * 3600
+    seen = watched("registrar", publishing(*Kind), NOW, later)
+    assert seen == [(0, 200), (2, 503)]
+    # A lookup server does its own work; the relay has no tables.
+    assert watched("pir", publishing(*Kind), NOW, later)[1] == (2, 200)
+    assert watched("relay", Metrics(), NOW, later)[1] == (0, 200)
+    text = get("/", operator(busy())).text
+    assert "No ST table" not in text
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_table_is_overdue_after_twice_the_time_it_is_given(kind):
+    config = deployment()
+    other = Kind.ST if kind is Kind.LT else Kind.LT
+    metrics = publishing(kind)
+    metrics.state(other, 1 << 31, "PUBLISHED")
+    close = (config.lt_close_ms if kind is Kind.LT else config.st_close_ms) / 1000
+    due = start_of(config, kind, epoch_at(config, kind, NOW) + 1)
+    moments = (NOW, due + 0.9 * close, due + 1.1 * close)
+    assert watched("registrar", metrics, *moments) == [(0, 200), (0, 200), (1, 503)]
+
+
+def test_a_deployment_that_was_just_founded_has_until_its_first_tables_are_due():
+    config = deployment()
+    due = [
+        start_of(config, k, epoch_at(config, k, NOW) + 1) for k in (Kind.ST, Kind.LT)
+    ]
+    moments = (NOW, due[0], due[0] + epoch_seconds(config, Kind.ST))
+    assert watched("registrar", Metrics(), *moments) == [(0, 200), (0, 200), (1, 503)]
+    assert watched("registrar", Metrics(), NOW, due[1] + 3600)[1] == (2, 503)
 
 
 def test_metrics_and_health():

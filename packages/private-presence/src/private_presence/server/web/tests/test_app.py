@@ -1,18 +1,24 @@
 """What the application answers before and after it asks the service, over real TLS."""
 
 import asyncio
+import errno
 import ssl
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 
+import httpx
 import pytest
 
 from private_presence.errors import StateError
+from private_presence.server.clock import ManualClock
+from private_presence.server.logs import JsonLines
+from private_presence.server.metrics import Metrics
+from private_presence.server.web.app import ServiceApp
 from private_presence.server.web.limits import Limits
 from private_presence.server.web.listener import Listener, start
 from private_presence.server.web.tls import client_context
 
-from .places import BODY, Echo, client, make_party, serving
+from .places import BODY, CLIENTS, Echo, client, make_party, serving
 
 REGISTER = "/v1/register/st/{}"
 
@@ -58,13 +64,19 @@ def test_every_answer_has_the_same_header_fields_and_nothing_names_the_software(
     assert abs(date - time()) < 5
 
 
-def test_an_exception_says_nothing_outside_and_is_counted(tmp_path):
+def test_an_exception_says_nothing_outside_and_is_counted_and_logged(tmp_path, caplog):
     requests = [("POST", REGISTER.format(n), {"content": b"x"}) for n in (500, 405)]
     replies, party = ask(tmp_path, *requests)
     assert [(r.status_code, r.content) for r in replies] == [(500, b"")] * 2
     assert party.metrics.value("presence_failures_total", where="handle") == 1
     assert party.metrics.value("presence_failures_total", where="limit") == 1
     assert party.metrics.value("presence_http_answers_total", status="500") == 2
+    lines = [r for r in caplog.records if r.name == "private_presence.web"]
+    where = "of /v1/register/{kind}/{number}: RuntimeError"
+    assert [r.getMessage() for r in lines] == [f"handle {where}", f"limit {where}"]
+    shown = [JsonLines().format(line) for line in lines]
+    assert all('"app.py:' in text and '"places.py:' in text for text in shown)
+    assert "secret words" not in "".join(shown)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +239,85 @@ def test_a_file_that_was_retired_meanwhile_is_not_there(tmp_path):
     (reply,), party = ask(tmp_path, request, service=Echo(tmp_path / "gone"))
     assert (reply.status_code, reply.content) == (404, b"")
     assert party.metrics.value("presence_http_answers_total", status="404") == 1
+
+
+def test_a_file_that_cannot_be_opened_now_is_asked_for_again(tmp_path, monkeypatch):
+    def full(*rest):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    request = ("GET", "/v1/raw/lt/8", {})
+    service = Echo(tmp_path / "table")
+    monkeypatch.setattr(type(service.file), "open", full)
+    app = ServiceApp(service, CLIENTS, ManualClock(0.0), Metrics(), Limits())
+    reply = asyncio.run(ask_app(app, *request[:2]))
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+
+
+async def ask_app(app, method, path, **options):
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="https://a.example"
+    ) as sender:
+        return await sender.request(method, path, **options)
+
+
+def download(app, may_go_on):
+    """Begin a download whose receiver takes the head, and the body when it may."""
+    path, sent = "/v1/raw/lt/8", []
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
+             "query_string": b"", "headers": [], "http_version": "2"}  # fmt: skip
+    asked = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive():
+        return asked.pop() if asked else await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            await may_go_on.wait()
+
+    return asyncio.create_task(app(scope, receive, send)), sent
+
+
+def test_slow_downloads_are_few_hold_up_nobody_and_are_waited_for(tmp_path):
+    file = tmp_path / "table"
+    file.write_bytes(b"row" * 100_000)
+
+    async def run():
+        service, go_on = Echo(file), asyncio.Event()
+        limits = Limits(sending=2, handling=1)
+        app = ServiceApp(service, CLIENTS, ManualClock(0.0), Metrics(), limits)
+        slow = [download(app, go_on) for _ in range(2)]
+        while not all(len(sent) == 2 for _, sent in slow):
+            await asyncio.sleep(0)
+        third = await ask_app(app, "GET", "/v1/raw/lt/8")
+        other = await ask_app(app, "POST", REGISTER.format(1), content=b"x")
+        busy = app.busy
+        go_on.set()
+        await asyncio.gather(*(task for task, _ in slow))
+        again = await ask_app(app, "GET", "/v1/raw/lt/8")
+        bodies = [b"".join(m.get("body", b"") for m in sent) for _, sent in slow]
+        return third, other, busy, bodies, again, app.busy
+
+    third, other, busy, bodies, again, after = asyncio.run(run())
+    assert (third.status_code, third.headers["retry-after"]) == (503, "1")
+    assert other.status_code == again.status_code == 200
+    assert (busy, after) == (2, 0)  # a stop waits for `busy` to become zero
+    assert bodies == [file.read_bytes()] * 2
+
+
+def test_a_download_that_is_too_slow_is_given_up(tmp_path):
+    file = tmp_path / "table"
+    file.write_bytes(b"row" * 1000)
+
+    async def run():
+        limits = Limits(body_seconds=0.05, body_rate=10**9)
+        app = ServiceApp(Echo(file), CLIENTS, ManualClock(0.0), Metrics(), limits)
+        task, sent = download(app, asyncio.Event())
+        await asyncio.wait_for(task, 5)
+        return len(sent), app.busy
+
+    assert asyncio.run(run()) == (2, 0)  # head and first piece
 
 
 def test_requests_in_progress_are_finished_before_the_end(tmp_path):

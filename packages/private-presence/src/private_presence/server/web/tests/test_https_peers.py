@@ -38,7 +38,7 @@ def test_every_call_arrives_and_its_answer_is_measured(tmp_path):
         sizes = [
             len(await peers.commitment(0, Kind.LT, 1)),
             len(await peers.opening(0, Kind.LT, 1, bytes(32))),
-            len(await peers.countersign(0, Kind.LT, 1, b"manifest")),
+            len(await peers.countersign(0, Kind.LT, 1, bytes(64), b"manifest")),
             len(await peers.manifest_hash(0, Kind.LT, 1)),
             len(await peers.manifest_hash(0, Kind.LT, 2)),
             len(await peers.newest(0, Kind.LT)),
@@ -55,11 +55,11 @@ def test_every_call_arrives_and_its_answer_is_measured(tmp_path):
 def test_a_conflict_is_a_refusal_and_other_failures_are_worth_a_retry(tmp_path):
     async def use(peers, _):
         with pytest.raises(ConflictError, match="409"):
-            await peers.countersign(0, Kind.LT, 409, b"manifest")
+            await peers.countersign(0, Kind.LT, 409, bytes(64), b"manifest")
         with pytest.raises(PeerError, match="500"):
-            await peers.countersign(0, Kind.LT, 500, b"manifest")
+            await peers.countersign(0, Kind.LT, 500, bytes(64), b"manifest")
         with pytest.raises(PeerError, match="404"):
-            await peers.countersign(0, Kind.LT, 404, b"manifest")
+            await peers.countersign(0, Kind.LT, 404, bytes(64), b"manifest")
 
     with_peers(tmp_path, use)
 
