@@ -5,6 +5,7 @@ error, and exit status 1 (2 for a command line that makes no sense).
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -84,6 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else list(argv)
     named = next((word for word in words if not word.startswith("-")), "")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name or note may have letters that this terminal cannot show.
+        sys.stdout.reconfigure(errors="replace")
     try:
         args = _parser(named).parse_args(words)
         status = args.run(args)

@@ -88,8 +88,17 @@ class Home:
 
     @property
     def mirror(self) -> Path:
-        """Instance and counter of the device, for this machine and folder."""
-        place = f"{_machine()}\0{self.folder.absolute()}".encode()
+        """Instance and counter of the device, for this machine and folder.
+
+        However the folder's path is spelled: a link to it is the same folder.
+        """
+        mirror = self._mirror_of(self.folder.resolve())
+        # Earlier versions went by the spelling.
+        spelled = self._mirror_of(self.folder.absolute())
+        return spelled if spelled.exists() and not mirror.exists() else mirror
+
+    def _mirror_of(self, folder: Path) -> Path:
+        place = f"{_machine()}\0{folder}".encode()
         return self.mirrors / sha256(place).hexdigest()[:32]
 
     def make(self) -> None:

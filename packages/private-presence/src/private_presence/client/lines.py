@@ -3,6 +3,7 @@
 import time
 
 from private_presence.client.summary import FriendLine, Summary
+from private_presence.client.troubles import Trouble
 
 __all__ = ["changes", "clock", "lines", "own_line"]
 
@@ -62,7 +63,7 @@ def lines(summary: Summary) -> list[str]:
     Returns
     -------
     list of str
-        The person's own state, each friend, each alarm.
+        The person's own state, each friend, what lately failed, each alarm.
 
     Examples
     --------
@@ -83,7 +84,13 @@ def lines(summary: Summary) -> list[str]:
     width = max((len(friend.name) for friend in summary.friends), default=0)
     friends = [_line(friend, width) for friend in summary.friends]
     alarms = [f"Alarm: {sentence}" for sentence in summary.alarms]
-    return [own_line(summary), *(friends or ["You read nobody yet."]), *alarms]
+    failed = [_failed(trouble) for trouble in summary.troubles]
+    friends = friends or ["You read nobody yet."]
+    return [own_line(summary), *friends, *failed, *alarms]
+
+
+def _failed(trouble: Trouble) -> str:
+    return f"Failed at {clock(trouble.when)}: {trouble.sentence}"
 
 
 def _line(friend: FriendLine, width: int) -> str:
@@ -124,17 +131,12 @@ def changes(before: Summary | None, after: Summary) -> list[str]:
     new = [friend for friend in after.friends if _differs(friend, old)]
     width = max((len(friend.name) for friend in after.friends), default=0)
     result = [_line(friend, width) for friend in new]
-    if (before.visible, before.why) != (after.visible, after.why):
-        result = [lines(after)[0], *result]
-    fresh = _added(before.alarms, after.alarms)
-    return result + [f"Alarm: {sentence}" for sentence in fresh]
-
-
-def _added(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
-    # A device forgets its oldest alarms: new is what follows those it still has.
-    longest = range(min(len(before), len(after)), 0, -1)
-    kept = next((n for n in longest if before[-n:] == after[:n]), 0)
-    return after[kept:]
+    if own_line(before) != own_line(after):
+        result = [own_line(after), *result]
+    known = {trouble.sentence for trouble in before.troubles}
+    failed = [_failed(t) for t in after.troubles if t.sentence not in known]
+    fresh = [sentence for sentence in after.alarms if sentence not in before.alarms]
+    return [*result, *failed, *(f"Alarm: {sentence}" for sentence in fresh)]
 
 
 def _differs(friend: FriendLine, old: dict[str, FriendLine]) -> bool:

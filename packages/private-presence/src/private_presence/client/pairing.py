@@ -148,7 +148,9 @@ def _invited(
     return replace(device, client=client), data
 
 
-async def take_invitation(home: Home, wrap: Wrap, name: str, invitation: str) -> None:
+async def take_invitation(
+    home: Home, wrap: Wrap, name: str, invitation: str, *, again: bool = False
+) -> bool:
     """Accept an invitation that answers one of this person's open requests.
 
     Parameters
@@ -158,6 +160,14 @@ async def take_invitation(home: Home, wrap: Wrap, name: str, invitation: str) ->
     name : str
         For this person's own list.
     invitation : str
+    again : bool
+        Whether the friend of this name, if there is one, gives way.
+
+    Returns
+    -------
+    bool
+        Whether it is late: epochs since the invitation are looked up already, so that
+        a change of keys in one of them is missed, and the friend stays offline.
 
     Raises `EncodingError` for what is no invitation, and as `requests.accept` and
     `Home.keeper` do.
@@ -199,6 +209,8 @@ async def take_invitation(home: Home, wrap: Wrap, name: str, invitation: str) ->
     async with home.keeper(wrap).edit() as edit:
         nonces = open_requests(home, wrap)
         config = home.deployment().config
-        device, nonce = accept(edit.device, config, name, data, nonces)
+        device, nonce = accept(edit.device, config, name, data, nonces, again=again)
         edit.save(device)
         drop_request(home, wrap, nonce)
+    (friend,) = (friend for friend in device.client.friends if friend.name == name)
+    return friend.epoch <= device.looked_lt

@@ -7,6 +7,7 @@ from private_presence.client.home import Home
 from private_presence.errors import (
     CorruptStateError,
     EncodingError,
+    InputError,
     StateError,
     VerificationError,
 )
@@ -69,7 +70,7 @@ def open_requests(home: Home, wrap: Wrap) -> tuple[bytes, ...]:
         return ()
     try:
         return decode_record(_Requests, wrap.unseal(data), MAX_SIZE).nonces
-    except EncodingError:
+    except (EncodingError, CorruptStateError):
         raise CorruptStateError(
             f"expected requests of version 1 in {home.requests}; got something else: "
             "delete that file, and make new requests"
@@ -147,6 +148,8 @@ def accept(
     name: str,
     invitation: bytes,
     nonces: tuple[bytes, ...],
+    *,
+    again: bool = False,
 ) -> tuple[Device, bytes]:
     """Accept an invitation that answers one of the open requests.
 
@@ -157,6 +160,8 @@ def accept(
     name : str
     invitation : bytes
     nonces : tuple of bytes
+    again : bool
+        Whether the friend of this name, if there is one, gives way to who invites.
 
     Returns
     -------
@@ -168,6 +173,8 @@ def accept(
     ------
     StateError
         If there is no open request.
+    InputError
+        If a friend has this name already, and `again` does not allow it.
     VerificationError
         If it answers none of them.
 
@@ -193,10 +200,17 @@ def accept(
     """
     if not nonces:
         raise StateError("there is no open request: make one by presence request")
+    if not again and any(friend.name == name for friend in device.client.friends):
+        raise InputError(
+            "you read somebody of this name already: choose another name, or add "
+            "--replace if the same friend invites you again"
+        )
     for nonce in reversed(nonces):
         try:
             client = accept_invitation(device.client, config, name, invitation, nonce)
-            return replace(device, client=client), nonce
+            # What was seen under this name was another's, or is of other keys.
+            sights = tuple(s for s in device.sights if s.name != name)
+            return replace(device, client=client, sights=sights), nonce
         except VerificationError:
             continue
     raise VerificationError(

@@ -143,7 +143,8 @@ def with_alarm(device: Device, setting: Setting, what: str, sentence: str) -> De
     Returns
     -------
     Device
-        With the newest alarms.
+        With the first and the newest alarm of each sort: as many as a liar causes, they
+        push none of another sort out.
 
     Examples
     --------
@@ -161,7 +162,9 @@ def with_alarm(device: Device, setting: Setting, what: str, sentence: str) -> De
     (Alarm(what='clock', sentence='this clock is wrong: set it', when_ms=8641517250),)
     """
     alarm = Alarm(what, sentence, setting.now_ms())
-    return replace(device, alarms=(*device.alarms, alarm)[-MAX_ALARMS:])
+    first = next((known for known in device.alarms if known.what == what), None)
+    kept = [a for a in device.alarms if a.what != what or a is first]
+    return replace(device, alarms=(*kept, alarm)[-MAX_ALARMS:])
 
 
 def with_evidence(device: Device, setting: Setting, what: str, data: bytes) -> Device:

@@ -1,20 +1,32 @@
 """What a screen shows of a device: pure, from the saved device and the time alone."""
 
+import time
 from dataclasses import dataclass, field
 
-from private_presence.client.device import Device, Sight
+from private_presence.client.device import Alarm, Device, Sight
+from private_presence.client.register import parcel_of
 from private_presence.client.text import shown
-from private_presence.protocol.circle import Circle, member_names
+from private_presence.client.troubles import Trouble, troubles
+from private_presence.protocol.circle import member_names
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at, start_of
 from private_presence.protocol.membership import can_invite, shown_exclusions
 from private_presence.protocol.publish_st import why_invisible
+from private_presence.protocol.receipt import Answer, decode_receipt
 
 __all__ = ["FriendLine", "ReaderLine", "Summary", "may_invite", "readers", "summary"]
 
 # A record says that somebody was there when its window was open: it is believed in its
 # epoch and, until that one's lookup is done, in the next.
 FRESH = 1
+
+# Why a client that is not active registers nothing, and what to do.
+PHASES = {
+    "restored": "this device was restored: stay online, and it finds out where its keys "
+    "are",
+    "rekey": "this device cannot find its keys: run presence rekey, and invite everybody "
+    "again",
+}
 
 
 @dataclass(frozen=True)
@@ -86,21 +98,24 @@ class Summary:
     friends : tuple of FriendLine
         By name.
     readers : int
-        How many can read this person.
+        How many hold the keys of the records that friends see now: whom an exclusion
+        hides this person from is not among them, and nobody is if it is invisible.
     visible : bool
         Whether friends see this person in the present short epoch, as far as this
-        device can know: it registered a record for it.
+        device can know: the registrar confirmed a record for it.
     why : str
         Why not; empty if visible.
     phase : str
         Of the client: active, restored or rekey.
     enrolled : bool
     alarms : tuple of str
-        Sentences, newest last.
+        A sentence for each sort with its times, newest last.
     t : int
         The present ST epoch.
     ends : float
         When it ends, in seconds since 1970.
+    troubles : tuple of Trouble
+        What lately failed.
 
     Examples
     --------
@@ -120,6 +135,7 @@ class Summary:
     alarms: tuple[str, ...]
     t: int
     ends: float
+    troubles: tuple[Trouble, ...] = ()
 
 
 def summary(device: Device, config: Config, now: float) -> Summary:
@@ -153,14 +169,15 @@ def summary(device: Device, config: Config, now: float) -> Summary:
     why = _why(device, config, t)
     return Summary(
         tuple(lines),
-        sum(len(member_names(circle)) for circle in device.client.circles),
+        0 if why else _who_can_see(device, config, t),
         not why,
         why,
         device.client.phase,
         bool(device.account),
-        tuple(alarm.sentence for alarm in device.alarms),
+        _alarms(device),
         t,
         start_of(config, Kind.ST, t + 1),
+        troubles(device, config, now),
     )
 
 
@@ -173,22 +190,59 @@ def _friend(config: Config, name: str, sight: Sight | None, t: int) -> FriendLin
     return FriendLine(name, online, note, since)
 
 
+def _alarms(device: Device) -> tuple[str, ...]:
+    sorts: dict[str, list[Alarm]] = {}
+    for alarm in sorted(device.alarms, key=lambda alarm: alarm.when_ms):
+        sorts[alarm.what] = [*sorts.pop(alarm.what, ()), alarm]
+    return tuple(_dated(alarms[0], alarms[-1]) for alarms in sorts.values())
+
+
+def _dated(first: Alarm, last: Alarm) -> str:
+    when, since = (_minute(alarm.when_ms) for alarm in (last, first))
+    return f"{last.sentence} ({when}{'' if since == when else f'; first {since}'})"
+
+
+def _minute(when_ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when_ms / 1000))
+
+
 def _why(device: Device, config: Config, t: int) -> str:
     if not device.account:
         return "this device is not enrolled"
     if device.client.phase != "active":
-        return "this device was restored and finds out where its keys are"
+        return PHASES[device.client.phase]
     if not device.wish.visible:
         return "this device is not online"
-    reasons = [_circle_why(circle, config, t) for circle in device.client.circles]
+    circles = range(len(device.client.circles))
+    reasons = [_circle_why(device, config, index, t) for index in circles]
     return "" if "" in reasons else reasons[0]
 
 
-def _circle_why(circle: Circle, config: Config, t: int) -> str:
+def _circle_why(device: Device, config: Config, index: int, t: int) -> str:
+    circle = device.client.circles[index]
     sent = circle.st.sent if circle.st else None
-    if sent and sent.t in (t, t + 1):
+    if sent is None or sent.t not in (t, t + 1):
+        return why_invisible(circle, config, t + 1) or "the next record is not due yet"
+    # While the next epoch's record is on its way, the present one's is seen.
+    if any(_accepted(device, epoch, index) for epoch in range(t, sent.t + 1)):
         return ""
-    return why_invisible(circle, config, t + 1) or "the next record is not due yet"
+    return "the registrar has not confirmed the record yet"
+
+
+def _accepted(device: Device, t: int, index: int) -> bool:
+    parcel = parcel_of(device, Kind.ST, t, index)
+    if parcel is None or not parcel.receipt:
+        return False
+    return decode_receipt(parcel.receipt).answer is Answer.ACCEPTED
+
+
+def _who_can_see(device: Device, config: Config, t: int) -> int:
+    chains = [
+        circle.st
+        for index, circle in enumerate(device.client.circles)
+        if not _circle_why(device, config, index, t)
+    ]
+    return sum(len(chain.holders) for chain in chains if chain)
 
 
 def readers(device: Device, config: Config) -> tuple[ReaderLine, ...]:

@@ -204,6 +204,8 @@ def _take_st(
 def _seen(sight: Sight, t: int, status: Status, payload: StPayload | None) -> Sight:
     if t < sight.t:
         return sight
+    if t == sight.t and status is not Status.OK:
+        return sight  # a lookup was repeated, and the chain key is gone since the first
     if status is not Status.OK or payload is None:
         return replace(sight, t=t, online=False, status=0, aux=b"")
     return replace(sight, t=t, online=True, status=payload.status, aux=payload.aux)

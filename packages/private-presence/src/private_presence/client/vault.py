@@ -21,6 +21,7 @@ from nacl.pwhash import argon2id
 
 from private_presence.client.keyring import KeyRing
 from private_presence.errors import (
+    CapacityError,
     CorruptStateError,
     InputError,
     LostStateError,
@@ -259,6 +260,8 @@ def vault_of_passphrase(
         If a new passphrase is too short.
     VerificationError
         If it is not the passphrase of the file.
+    CapacityError
+        If this machine has not the memory that the cost asks for.
 
     Examples
     --------
@@ -354,15 +357,14 @@ def vault_of_keyring(
 
 
 def _stretch(passphrase: Secret, salt: bytes, cost: Cost) -> Secret:
-    return Secret(
-        argon2id.kdf(
-            KEY_SIZE,
-            bytes(passphrase),
-            salt,
-            opslimit=cost.passes,
-            memlimit=cost.kib * 1024,
-        )
-    )
+    passes, memory, entered = cost.passes, cost.kib * 1024, bytes(passphrase)
+    try:
+        return Secret(argon2id.kdf(KEY_SIZE, entered, salt, passes, memory))
+    except (RuntimeError, MemoryError):  # all that libsodium says of it
+        raise CapacityError(
+            f"a passphrase takes {cost.kib / 1024:.3g} MiB of memory to check; there is "
+            "less: end other programs, or raise this one's limit"
+        ) from None
 
 
 def _check(key: Secret) -> bytes:

@@ -13,7 +13,7 @@ from private_presence.client.summary import FriendLine, Summary
 
 __all__ = ["render"]
 
-MAX_ALARMS = 3  # on the screen; `presence status` shows all
+MAX_ALARMS = 3  # of each sort on the screen; `presence status` shows all
 
 
 def render(summary: Summary, now: float) -> RenderableType:
@@ -52,7 +52,7 @@ def render(summary: Summary, now: float) -> RenderableType:
         table.add_row(Text("nobody yet"), "", "", "")
     left = max(0, round(summary.ends - now))
     foot = Text(f"epoch {summary.t}, the next in {left} s; Ctrl-C ends")
-    return Group(_own(summary), table, *_alarms(summary), foot)
+    return Group(_own(summary), table, *_failed(summary), *_alarms(summary), foot)
 
 
 def _own(summary: Summary) -> Text:
@@ -63,6 +63,14 @@ def _own(summary: Summary) -> Text:
 def _cells(friend: FriendLine) -> tuple[Text, ...]:
     word = Text("online", "bold green") if friend.online else Text("offline", "dim")
     return Text(friend.name), word, Text(friend.note), Text(clock(friend.since))
+
+
+def _failed(summary: Summary) -> list[Text]:
+    causes = summary.troubles[:MAX_ALARMS]
+    return [
+        Text(f"Failed at {clock(trouble.when)}: {trouble.sentence}", style="yellow")
+        for trouble in causes
+    ]
 
 
 def _alarms(summary: Summary) -> list[Text]:

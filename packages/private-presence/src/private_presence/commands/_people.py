@@ -2,11 +2,13 @@
 
 import asyncio
 import getpass
+import io
 import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,7 +68,12 @@ def passphrase(question: str = "Passphrase: ") -> Secret:
             f"there is no terminal to ask for a passphrase: name a file in "
             f"{PASSPHRASE_FILE}"
         )
-    return Secret(getpass.getpass(question).encode())
+    try:
+        return Secret(getpass.getpass(question).encode())
+    except EOFError:
+        raise InputError(
+            "expected a passphrase; got the end of the input: try again"
+        ) from None
 
 
 def _has_terminal() -> bool:
@@ -143,7 +150,11 @@ def text_from(name: str | None, what: str) -> str:
     if name and name != "-":
         with Path(name).open(encoding="utf-8", errors="replace") as file:
             return file.read(MAX_TEXT)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Bytes that are no text are refused as a slip is, by the check in the text.
+        sys.stdin.reconfigure(errors="replace")
     if sys.stdin.isatty():
         sys.stderr.write(f"Paste {what}, then an empty line:\n")
-        return "".join(iter(sys.stdin.readline, "\n"))[:MAX_TEXT]
+        lines = iter(sys.stdin.readline, "")  # which Ctrl-D gives
+        return "".join(takewhile(str.strip, lines))[:MAX_TEXT]
     return sys.stdin.read(MAX_TEXT)

@@ -1,5 +1,8 @@
 """Where ``presence online`` shows itself: a live table, or a line for each change."""
 
+import io
+import select
+import sys
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import final
@@ -39,6 +42,20 @@ class Lines(Screen):
         for line in changes(self._before, summary):
             say(f"{clock(now)}  {line}")
         self._before = summary
+        sys.stdout.flush()
+        _check_reader()
+
+
+def _check_reader() -> None:
+    # A pipe says that its reader left when it is written to, which may take hours.
+    try:
+        handle = sys.stdout.fileno()
+    except io.UnsupportedOperation:
+        return
+    poll = select.poll()
+    poll.register(handle, 0)
+    if any(event & select.POLLERR for _, event in poll.poll(0)):
+        raise BrokenPipeError("nobody reads what is shown")
 
 
 @final

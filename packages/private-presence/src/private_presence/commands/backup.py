@@ -57,8 +57,9 @@ def add_parser(subparsers) -> None:
         "restore",
         help="set this device up from a backup",
         description="Set a device up from a backup, or from a state file that was "
-        "copied.  It first walks the retained epochs and registers nothing meanwhile; "
-        "never run the old device again.",
+        "copied.  It first walks the retained epochs and registers nothing meanwhile, "
+        "and may have no tokens before the day after tomorrow; never run the old device "
+        "again.",
     )
     add_home(parser)
     parser.add_argument("file", metavar="FILE", help="that presence backup wrote")
@@ -104,9 +105,10 @@ def _restore(args: Namespace) -> int:
     data = backup.deployment
     if args.deployment:
         data = Path(args.deployment).read_bytes()
+    vault = vault_of(backup.header)  # with a wrong passphrase nothing is pinned
     if data:
         home.pin(data)
-    config, vault = home.deployment().config, vault_of(backup.header)
+    config = home.deployment().config
 
     async def run() -> int:
         async with home.being_online(), home.editing():
@@ -116,5 +118,10 @@ def _restore(args: Namespace) -> int:
     say(
         f"Restored.  Stay online: it walks the retained epochs, and registers nothing "
         f"before {moment(start_of(config, Kind.LT, quiet_until - 1))}."
+    )
+    say(
+        "The old device may have fetched the tokens of today and tomorrow, which are "
+        "given out once.  Then this one looks nothing up, and all friends show as "
+        f"offline, until {moment(start_of(config, Kind.LT, quiet_until))}."
     )
     return 0

@@ -81,7 +81,12 @@ def _online(args: Namespace) -> int:
 
 
 def _wish(args: Namespace) -> Wish:
-    note = args.status.encode()
+    try:
+        note = args.status.encode()
+    except UnicodeEncodeError:  # a shell passes bytes on as they are
+        raise InputError(
+            "expected a note in UTF-8; got other bytes: write it anew"
+        ) from None
     if len(note) > ST_AUX:
         raise InputError(
             f"a note has at most {ST_AUX} bytes; got {len(note)}: shorten it"
@@ -114,12 +119,15 @@ async def _session(
         showing = asyncio.create_task(
             _show(keeper, deployment.config, screen, clock, news)
         )
+        showing.add_done_callback(lambda _: stop.set())  # nobody is online unseen
         try:
             await agent.run(stop)
         finally:
             showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
+            (failed,) = await asyncio.gather(showing, return_exceptions=True)
             await _set_wish(keeper, Wish())
+        if isinstance(failed, Exception):  # as when a pipe's reader left
+            raise failed
 
 
 async def _set_wish(keeper: Keeper, wish: Wish) -> None:

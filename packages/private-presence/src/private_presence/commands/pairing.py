@@ -5,6 +5,7 @@ an invitation; the first accepts that.  Nothing is sent by any of the three (F4)
 """
 
 import asyncio
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -32,6 +33,11 @@ from private_presence.protocol.epochs import Kind, epoch_at, start_of
 __all__ = ["add_parser"]
 
 CIRCLE = 0  # a person's first circle; the others are for friends kept apart
+LATE = (
+    "This invitation was made a while ago.  If your friend's keys changed since, she "
+    "shows as offline for good: then make a new request, and accept the invitation "
+    "that answers it with --replace."
+)
 
 
 def add_parser(subparsers) -> None:
@@ -77,6 +83,11 @@ def add_parser(subparsers) -> None:
     add_home(parser)
     parser.add_argument("name", metavar="NAME", help="for your own list")
     parser.add_argument("--file", metavar="FILE", help="a file with the invitation")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="in the place of the friend of this name, who invites you again",
+    )
     parser.set_defaults(run=_accept)
 
 
@@ -106,8 +117,23 @@ def _show(text: str, args: Namespace) -> None:
 
 def _check_picture(args: Namespace) -> None:
     # Before anything is saved: an invitation is made once.
+    if args.qr and not _draws_blocks(sys.stdout.encoding or "utf-8"):
+        raise InputError(
+            "a QR code is drawn with block characters; this terminal's encoding, "
+            f"{sys.stdout.encoding}, has none: use --png FILE"
+        )
     if args.png and Path(args.png).exists():
         raise InputError(f"{args.png} exists already: choose another name")
+    if args.png and not Path(args.png).parent.is_dir():
+        raise InputError(f"there is no folder for {args.png}: choose another name")
+
+
+def _draws_blocks(encoding: str) -> bool:
+    try:
+        terminal_of_text("PRESENCE").encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _request(args: Namespace) -> int:
@@ -149,6 +175,9 @@ def _accept(args: Namespace) -> int:
     check_name(args.name)
     home = home_from(args)
     vault, text = unlock(home), text_from(args.file, "the invitation")
-    asyncio.run(take_invitation(home, vault, args.name, text))
+    taking = take_invitation(home, vault, args.name, text, again=args.replace)
+    late = asyncio.run(taking)
     say("Accepted.  Presence shows with the next epochs, if the friend is online.")
+    if late:
+        say(LATE)
     return 0

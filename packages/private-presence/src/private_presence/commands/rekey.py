@@ -61,10 +61,14 @@ def _rekey(args: Namespace) -> int:
     def step(device: Device) -> tuple[Device, None]:
         epoch = epoch_at(config, Kind.LT, now())
         client = rekey(device.client, config, epoch, SystemRandomness())
-        return replace(device, client=client), None
+        # A record of the old keys would take the place of the new ones' until tomorrow.
+        outbox = tuple(p for p in device.outbox if p.kind != int(Kind.LT))
+        return replace(device, client=client, outbox=outbox), None
 
     edit(home, vault, step)
-    say("All keys are new.  Invite again, each for a fresh request of theirs:")
+    say("All keys are new.  Invite again, each for a fresh request of theirs;")
+    say("they accept with --replace, under the name that they have for you:")
     for name in names:
         say(f"  {name}")
+    say("If presence online is running, start it anew: the new keys go out the sooner.")
     return 0

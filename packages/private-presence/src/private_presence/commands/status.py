@@ -1,12 +1,21 @@
 """``presence status``: what the last lookups found, without a network."""
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
-from private_presence.client.device import Device
+from private_presence.client.device import Alarm, Device
 from private_presence.client.lines import lines
 from private_presence.client.summary import summary
-from private_presence.commands._people import add_home, look, now, say
+from private_presence.commands._people import (
+    add_home,
+    device_in,
+    edit,
+    home_from,
+    now,
+    say,
+    unlock,
+)
 from private_presence.commands._words import moment
 
 __all__ = ["add_parser"]
@@ -32,11 +41,18 @@ def add_parser(subparsers) -> None:
         metavar="FOLDER",
         help="write what proves an alarm to others into a new folder",
     )
+    parser.add_argument(
+        "--clear-alarms",
+        action="store_true",
+        help="show the alarms once more, then forget them; evidence stays",
+    )
     parser.set_defaults(run=_status)
 
 
 def _status(args: Namespace) -> int:
-    home, device = look(args)
+    home = home_from(args)
+    vault = unlock(home)
+    device = device_in(home, vault)
     if args.evidence:
         return _write_evidence(device, Path(args.evidence))
     deployment = home.deployment()
@@ -47,7 +63,15 @@ def _status(args: Namespace) -> int:
         say(f"This device is in phase {device.client.phase}: {_advice(device)}.")
     connected = device.connected_ms / 1000
     say(f"Last lookup: {moment(connected) if connected else 'never'}.")
+    if args.clear_alarms:
+        edit(home, vault, lambda newest: (_without(newest, device.alarms), None))
     return 0
+
+
+def _without(device: Device, seen: tuple[Alarm, ...]) -> Device:
+    # One that was raised since is not among those that were shown.
+    alarms = tuple(alarm for alarm in device.alarms if alarm not in seen)
+    return replace(device, alarms=alarms)
 
 
 def _write_evidence(device: Device, folder: Path) -> int:

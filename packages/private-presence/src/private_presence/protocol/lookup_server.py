@@ -38,6 +38,7 @@ __all__ = [
     "promise",
     "sign_commitment",
     "sign_raw",
+    "verify_asked",
     "verify_commitment",
     "verify_opening",
     "verify_raw",
@@ -258,6 +259,35 @@ def verify_raw(
     """
     message = _message("raw", config, kind, epoch, raw_hash)
     verify(config.registrar, message, signature)
+
+
+def verify_asked(config: Config, encoded: bytes, signature: bytes) -> None:
+    """Check that R asks for signatures under a manifest; raises `VerificationError`.
+
+    Before anything else is done with it: a manifest that R never made must use up no
+    server's only signature for a table, and accuse nobody.
+
+    Parameters
+    ----------
+    config : Config
+    encoded : bytes
+        The manifest.
+    signature : bytes, 64
+        R's, as it will stand in the signed manifest.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key = signing_key(bytes(range(64)))
+    >>> config = Config(key.public, (bytes(32),) * 2, bytes(32))
+    >>> signature = sign_manifest(b"manifest", key, SystemRandomness())
+    >>> verify_asked(config, b"manifest", signature)
+    >>> verify_asked(config, b"another", signature)
+    Traceback (most recent call last):
+    private_presence.errors.VerificationError: a signature does not fit: ...
+    """
+    verify(config.registrar, label_bytes("manifest") + encoded, signature)
 
 
 def encode_opening(opening: Opening) -> bytes:

@@ -226,6 +226,8 @@ def resume(circle: Circle, name: str) -> Circle:
     InputError
         If she is no member, or a new generation has removed her meanwhile: invite her
         again.
+    StateError
+        If she is being removed: that is not taken back.
 
     Examples
     --------
@@ -236,8 +238,16 @@ def resume(circle: Circle, name: str) -> Circle:
     >>> circle, _ = invite(new_circle(7, rng), config, "bob", bytes(32), rng)
     >>> resume(suspend(circle, "bob"), "bob") == circle
     True
+    >>> resume(revoke(circle, "bob"), "bob")
+    Traceback (most recent call last):
+    private_presence.errors.StateError: this friend is being removed, which is not ...
     """
     _check_member(circle, name)
+    if name in circle.revoking:
+        raise StateError(
+            "this friend is being removed, which is not taken back: invite her again "
+            "after the next change of keys"
+        )
     kept = tuple(other for other in circle.suspended if other != name)
     return replace(circle, suspended=kept)
 

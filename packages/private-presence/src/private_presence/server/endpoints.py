@@ -246,7 +246,11 @@ ENDPOINTS = (
         "/v1/peer/countersign/{kind}/{number}",
         "pir",
         Caller.PEER,
-        _fixed("manifest", MAX_MANIFEST_SIZE, exact=False),
+        _fixed(
+            "R's signature 64, then the manifest",
+            SIGNATURE_SIZE + MAX_MANIFEST_SIZE,
+            exact=False,
+        ),
         _fixed("signature 64", SIGNATURE_SIZE),
     ),
     Endpoint(

@@ -5,6 +5,7 @@ label, or the number of series would grow for ever.  What the operator page show
 by epoch is kept apart, for the last epochs only.
 """
 
+import threading
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -78,6 +79,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._lines: dict[tuple[Kind, int], EpochLine] = {}
+        self._turn = threading.Lock()  # steps note from their threads
         self._registrations = self._counter(
             "registrations", "Registrations by answer", ["kind", "answer"]
         )
@@ -311,7 +313,9 @@ class Metrics:
         list of EpochLine
             Newest first, LT before ST.
         """
-        return sorted(self._lines.values(), key=lambda line: (line.kind, -line.epoch))
+        with self._turn:
+            known = list(self._lines.values())
+        return sorted(known, key=lambda line: (line.kind, -line.epoch))
 
     def value(self, name: str, **labels: str) -> float:
         """Read a number back, for the operator page and tests.
@@ -345,11 +349,12 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _note(self, kind: Kind, epoch: int, **changes: object) -> None:
-        line = self._lines.get((kind, epoch), EpochLine(kind, epoch))
-        self._lines[kind, epoch] = replace(line, **changes)
-        same = sorted(e for k, e in self._lines if k is kind)
-        for old in same[:-KEPT_LINES]:
-            del self._lines[kind, old]
+        with self._turn:
+            line = self._lines.get((kind, epoch), EpochLine(kind, epoch))
+            self._lines[kind, epoch] = replace(line, **changes)
+            same = sorted(e for k, e in self._lines if k is kind)
+            for old in same[:-KEPT_LINES]:
+                del self._lines[kind, old]
 
 
 def _word(kind: Kind) -> str:

@@ -69,7 +69,7 @@ class Peers(ABC):
 
     @abstractmethod
     async def countersign(
-        self, server: int, kind: Kind, epoch: int, manifest: bytes
+        self, server: int, kind: Kind, epoch: int, signature: bytes, manifest: bytes
     ) -> bytes:
         """Ask for the signature of a manifest.
 
@@ -78,6 +78,8 @@ class Peers(ABC):
         server : int
         kind : Kind
         epoch : int
+        signature : bytes, 64
+            R's, without which no server looks at it.
         manifest : bytes
 
         Returns

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
 from private_presence.client.device import Wish, new_device
-from private_presence.client.home import Home, home_of
+from private_presence.client.home import Home, _machine, home_of
 from private_presence.client.lock import hold
 from private_presence.commands.tests.people import deployment_file
 from private_presence.errors import (
@@ -161,6 +162,25 @@ def test_a_copied_folder_has_no_mirror_here(home, tmp_path):
         (copy.folder / name).write_bytes((home.folder / name).read_bytes())
     with pytest.raises(RestoredStateError, match="presence restore"):
         loaded(copy)
+
+
+def test_another_spelling_of_the_folder_is_the_same_device(home, tmp_path):
+    saved = noted(home, b"one")
+    (tmp_path / "link").symlink_to(home.folder)
+    for folder in (tmp_path / "link", home.folder / ".." / home.folder.name):
+        assert loaded(Home(folder, home.mirrors)) == saved
+    noted(Home(tmp_path / "link", home.mirrors), b"two")
+    assert loaded(home).wish.aux == b"two"
+
+
+def test_a_mirror_under_the_spelling_of_an_earlier_version_is_found(home, tmp_path):
+    saved, link = noted(home, b"one"), Home(tmp_path / "link", home.mirrors)
+    place = f"{_machine()}\0{link.folder}".encode()
+    home.mirror.rename(home.mirrors / sha256(place).hexdigest()[:32])
+    link.folder.symlink_to(home.folder)
+    assert loaded(link) == saved
+    with pytest.raises(RestoredStateError):
+        loaded(home)
 
 
 def test_a_folder_and_its_mirror_moved_to_another_machine_are_noticed(

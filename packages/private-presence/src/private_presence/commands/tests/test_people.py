@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from private_presence import cli
-from private_presence.client.device import Evidence, Parcel, Purse, Wallet
+from private_presence.client.device import Alarm, Evidence, Parcel, Purse, Wallet
 from private_presence.client.home import home_of
 from private_presence.client.requests import open_requests
 from private_presence.client.vault import decode_header, vault_of_passphrase
@@ -108,6 +108,45 @@ def test_request_invite_accept(person):
     assert "no open request" in bob.refused
 
 
+def test_a_taken_name_is_not_replaced_without_asking(person):
+    alice, bob, other = person("alice"), person("bob"), person("other")
+    befriend(alice, bob, "bob", "alex")
+    first = device_of(bob)[2].client.friends
+    request = bob("request")
+    invitation = other("invite", "bob", "--nonce", request)
+    bob("accept", "alex", typed=invitation, status=1)
+    assert "you read somebody of this name already" in bob.refused
+    assert device_of(bob)[2].client.friends == first
+    bob("accept", "alex", "--replace", typed=invitation)  # the request is still open
+    (friend,) = device_of(bob)[2].client.friends
+    assert friend.name == "alex"
+    assert friend != first[0]
+
+
+def test_an_old_invitation_is_accepted_with_a_warning(person):
+    """A change of keys in an epoch that was looked up already is missed for good."""
+    alice, bob = person("alice"), person("bob")
+    request = bob("request")
+    invitation = alice("invite", "bob", "--nonce", request)
+    day = device_of(alice)[2].client.circles[0].epoch
+    change(bob, lambda device: replace(device, looked_lt=day - 1))
+    assert "made a while ago" not in bob("accept", "alice", typed=invitation)
+    invitation = alice("invite", "bob again", "--nonce", bob("request"))
+    change(bob, lambda device: replace(device, looked_lt=day))
+    said = bob("accept", "alice", "--replace", typed=invitation)
+    assert said.startswith("Accepted.")
+    assert "made a while ago" in said
+    assert "--replace" in said
+
+
+def test_a_new_name_needs_no_replace(person):
+    alice, bob = person("alice"), person("bob")
+    request = bob("request")
+    invitation = alice("invite", "bob", "--nonce", request)
+    bob("accept", "alice", "--replace", typed=invitation)
+    assert len(device_of(bob)[2].client.friends) == 1
+
+
 def test_an_invitation_answers_one_request_and_no_other(person):
     alice, bob, carol = person("alice"), person("bob"), person("carol")
     request = bob("request")
@@ -157,6 +196,9 @@ def test_suspend_resume_revoke(person):
     assert device_of(alice)[2].client.circles[0].suspended == ()
     alice("revoke", "bob")
     assert "bob  being removed" in alice("friends")
+    alice("resume", "bob", status=1)
+    assert "is being removed" in alice.refused
+    assert device_of(alice)[2].client.circles[0].revoking == ("bob",)
     alice("suspend", "nobody", status=1)
     assert "presence friends" in alice.refused
     assert "nobody of" in alice.refused
@@ -200,12 +242,32 @@ def test_rekey_wants_to_be_sure(person):
     assert after.signing.public != before.signing.public
 
 
+def test_rekey_drops_the_old_keys_long_term_records(person):
+    """They would take the place of the new keys' record for as long."""
+    alice, token = person("alice"), Secret(b"t" * 80)
+    lt, st = (Parcel(kind, 7, 0, b"body", token) for kind in (1, 2))
+    change(alice, lambda device: replace(device, outbox=(lt, st)))
+    alice("rekey", "--yes")
+    assert device_of(alice)[2].outbox == (st,)
+
+
 def test_status_is_offline(person):
     alice, bob = person("alice"), person("bob")
     befriend(alice, bob, "bob", "alice")
     said = bob("status")
     assert "You are invisible: this device is not enrolled." in said
     assert "alice  offline  looked up never" in said
+
+
+def test_alarms_are_cleared_once_they_were_seen(person):
+    alice = person("alice")
+    alarm = Alarm("clock", "this clock differs by 7200 s: set it", 1_700_000_000_000)
+    item = Evidence("manifests", 1_700_000_000_000, b"signed twice")
+    change(alice, lambda d: replace(d, alarms=(alarm,), evidence=(item,)))
+    assert "Alarm: this clock differs" in alice("status")
+    assert "Alarm: this clock differs" in alice("status", "--clear-alarms")
+    assert "Alarm" not in alice("status")
+    assert device_of(alice)[2].evidence == (item,)
 
 
 def test_evidence_is_written_for_others_to_see(person, tmp_path):
@@ -235,6 +297,13 @@ def test_without_terminal_or_file_there_is_no_passphrase(person, monkeypatch):
     assert "PRESENCE_PASSPHRASE_FILE" in alice.refused
 
 
+def test_a_picture_needs_a_folder_and_nothing_is_made_without(person, tmp_path):
+    bob = person("bob")
+    bob("request", "--png", tmp_path / "nowhere" / "request.png", status=1)
+    assert "no folder" in bob.refused
+    assert not (bob.home / "requests").exists()
+
+
 def test_qr_codes(person, tmp_path):
     bob, picture = person("bob"), tmp_path / "request.png"
     said = bob("request", "--qr", "--png", picture)
@@ -255,7 +324,9 @@ def test_backup_and_restore_on_another_device(person, tmp_path):
     alice("backup", copy, status=1)
     assert stat.S_IMODE(os.stat(copy).st_mode) == 0o600
     phone = person("phone", joined=False)
-    assert "registers nothing before" in phone("restore", copy)
+    said = phone("restore", copy)
+    assert "registers nothing before" in said
+    assert "all friends show as offline" in said
     old, new = device_of(alice)[2], device_of(phone)[2]
     assert new.client.instance != old.client.instance
     assert new.client.phase == "restored"
@@ -265,6 +336,18 @@ def test_backup_and_restore_on_another_device(person, tmp_path):
     phone("restore", copy, status=1)
     assert "holds a device already" in phone.refused
     phone("restore", copy, "--replace")
+
+
+def test_a_wrong_passphrase_restores_and_pins_nothing(
+    person, passphrase_file, tmp_path
+):
+    alice, copy = person("alice"), tmp_path / "copy"
+    alice("backup", copy)
+    passphrase_file.write_text("wrong horse battery\n")
+    phone = person("phone", joined=False)
+    phone("restore", copy, status=1)
+    assert "not the passphrase" in phone.refused
+    assert not phone.home.exists()
 
 
 def test_a_copied_folder_is_noticed_and_healed(person, tmp_path):

@@ -152,7 +152,7 @@ def build(
     data = raw.read_bytes()
     if not equal(sha256(data).digest(), raw_hash):
         raise StateError(
-            "a raw file on the shelf is not the promised one: push it again"
+            "a raw file on the shelf is not the promised one: see to the disk"
         )
     records = Records.from_bytes(data, value_size=value_size)
     table = backend_of(_mine().duty.config).encode(records, at, salt)

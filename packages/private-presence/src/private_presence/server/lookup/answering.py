@@ -184,9 +184,9 @@ class Answering:
 
     def _key(self, day: int) -> bytes | None:
         """Return the public key of a day, from the manifest of the day before."""
-        live = self._tables.live.get(TableKey(Kind.LT, day - 1))
+        manifest = self._tables.manifest(TableKey(Kind.LT, day - 1))
         place = roles(self._config).index(self._role)
-        return live.manifest.token_keys[place] if live else None
+        return manifest.token_keys[place] if manifest else None
 
     def _settle(self, name: bytes, task: "asyncio.Task[Reply]") -> None:
         del self._asked[name]

@@ -83,8 +83,14 @@ class Desk:
         EpochError
             If it is not `near`.
         """
+        now = epoch_at(self.config, key.kind, self.clock.now())
+        retired = self.shelf.chain(key.kind).retired
+        if key.epoch <= retired:
+            raise EpochError(
+                f"expected an epoch after {retired}, up to which this server has given "
+                f"up its tables; got {key.epoch}: compare the clocks"
+            )
         if not self.near(key):
-            now = epoch_at(self.config, key.kind, self.clock.now())
             raise EpochError(
                 f"expected an epoch within one of {now}, by this server's clock; got "
                 f"{key.epoch}: compare the clocks"

@@ -12,8 +12,14 @@ from private_presence.protocol.codec import decode_record, encode_record
 from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.lookup_server import Promise, promise, sign_commitment
+from private_presence.protocol.manifest import (
+    Manifest,
+    encode_manifest,
+    manifest_hash,
+    sign_manifest,
+)
 
-__all__ = ["Kept", "decode_kept", "encode_kept", "fresh"]
+__all__ = ["Kept", "decode_kept", "encode_kept", "fresh", "recalled"]
 
 VERSION = 1
 MAX_SIZE = 4096
@@ -127,6 +133,56 @@ def fresh(
     drawn = promise(*table, rng)
     blank = Kept(drawn.part, (b"",) * len(config.servers))
     return blank.with_commitment(index, sign_commitment(drawn, config, key, rng))
+
+
+def recalled(
+    manifest: Manifest, config: Config, own: tuple[int, SigningKey], rng: Randomness
+) -> Kept:
+    """Make the promise again that a manifest with this server's signature shows.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Verified.
+    config : Config
+    own : (int, SigningKey)
+        This server's number and key.
+    rng : Randomness
+
+    Returns
+    -------
+    Kept
+        With its own part, the raw file's hash and the one manifest, so that no other
+        one is ever promised; R's signature over the raw file is lost.
+
+    Examples
+    --------
+    >>> from private_presence.primitives.blinding import signing_key
+    >>> from private_presence.primitives.randomness import SystemRandomness
+    >>> key, rng = signing_key(bytes(range(64))), SystemRandomness()
+    >>> config, raw_hash = (
+    ...     Config(bytes(32), (key.public, bytes(32)), bytes(32)),
+    ...     b"r" * 32,
+    ... )
+    >>> about = (config.dep_id, Kind.LT, 7, 0, 128, raw_hash, bytes(32))
+    >>> parts = (b"p" * 32, b"q" * 32)
+    >>> manifest = Manifest(*about, (bytes(32),) * 2, parts, bytes(32), (), b"layout")
+    >>> kept = recalled(manifest, config, (0, key), rng)
+    >>> bytes(kept.part) == parts[0], kept.raw_hash == raw_hash
+    (True, True)
+    """
+    index, key = own
+    encoded = encode_manifest(manifest)
+    part = Secret(manifest.openings[index])
+    made = Promise(Kind(manifest.kind), manifest.epoch, part)
+    kept = Kept(
+        part,
+        (b"",) * len(config.servers),
+        raw_hash=manifest.raw_hash,
+        manifest_hash=manifest_hash(encoded),
+        countersignature=sign_manifest(encoded, key, rng),
+    )
+    return kept.with_commitment(index, sign_commitment(made, config, key, rng))
 
 
 def encode_kept(kept: Kept) -> bytes:

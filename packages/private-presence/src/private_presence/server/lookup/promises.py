@@ -88,10 +88,11 @@ class Promises:
             kept = self._desk.kept(key)
             if kept.raw_hash and not equal(kept.raw_hash, digest):
                 both = (kept.raw_hash, kept.raw_signature, digest, signature)
-                self._desk.accuse(key, "raw", b"".join(both))
+                if kept.raw_signature:
+                    self._desk.accuse(key, "raw", b"".join(both))
                 raise ReplayError("R signed two raw files for this table: stop")
             await asyncio.to_thread(self._store_raw, key, raw, digest)
-            if not kept.raw_hash:
+            if not kept.raw_signature:
                 named = replace(kept, raw_hash=digest, raw_signature=signature)
                 await asyncio.to_thread(self._desk.shelf.keep, key, named)
         return b""
@@ -158,7 +159,7 @@ class Promises:
         if len(rows) > self._desk.limits.records:
             raise CapacityError(
                 f"a table has at most {self._desk.limits.records} records here; got "
-                f"{len(rows)}: raise this server's limit"
+                f"{len(rows)}: raise `records` in the settings of every lookup server"
             )
         self._desk.shelf.put(key, "raw", raw)
         self._desk.metrics.records(*key, len(rows))

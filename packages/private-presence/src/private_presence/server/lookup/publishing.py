@@ -1,6 +1,7 @@
 """After a table is built: countersign and publish, one manifest for each table (F10)."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import final
 
@@ -11,10 +12,12 @@ from private_presence.errors import (
     StateError,
     VerificationError,
 )
+from private_presence.primitives import cbor
+from private_presence.primitives.blinding import SIGNATURE_SIZE
 from private_presence.primitives.kdf import u32
 from private_presence.primitives.secret import equal
 from private_presence.protocol.epochs import Kind, start_of
-from private_presence.protocol.lookup_server import countersign
+from private_presence.protocol.lookup_server import countersign, verify_asked
 from private_presence.protocol.manifest import (
     Manifest,
     check_contents,
@@ -25,12 +28,15 @@ from private_presence.protocol.manifest import (
 )
 from private_presence.protocol.messages import value_size
 from private_presence.protocol.quota import roles
+from private_presence.protocol.signed import encode_signed
 from private_presence.server.lookup.desk import Desk
-from private_presence.server.lookup.kept import Kept
+from private_presence.server.lookup.kept import Kept, recalled
 from private_presence.server.lookup.shelf import TableKey
 from private_presence.server.lookup.tables import Tables
 
 __all__ = ["Publishing"]
+
+LOG = logging.getLogger(__name__)
 
 
 @final
@@ -47,13 +53,14 @@ class Publishing:
         self._desk, self._tables = desk, tables
         self._began = desk.clock.now()
 
-    async def countersign(self, key: TableKey, encoded: bytes) -> bytes:
+    async def countersign(self, key: TableKey, body: bytes) -> bytes:
         """Rebuild the table of a manifest, and sign if it is the same and the only one.
 
         Parameters
         ----------
         key : TableKey
-        encoded : bytes
+        body : bytes
+            R's signature 64, the manifest.
 
         Returns
         -------
@@ -66,12 +73,16 @@ class Publishing:
             If another manifest was signed for this table.
 
         Raises `VerificationError`, `LayoutError`, `EpochError` and `StateError` too, for a
-        manifest that is not true to the promises, the raw file or the clock.
+        manifest that is not R's, or not true to the promises, the raw file or the clock.
         """
+        signature, encoded = body[:SIGNATURE_SIZE], body[SIGNATURE_SIZE:]
+        verify_asked(self._desk.config, encoded, signature)
+        asked = encode_signed(encoded, [signature])
         kept, digest = self._desk.kept(key), manifest_hash(encoded)
         if not kept.manifest_hash:
+            self._desk.check_near(key)
             manifest = decode_manifest(encoded)
-            await self._check_manifest(key, kept, manifest)
+            await self._check_manifest(key, kept, manifest, asked)
             about = (
                 encoded,
                 manifest.previous,
@@ -83,16 +94,17 @@ class Publishing:
                 state = self._desk.kept(key).promise(*key)
                 _, signature = countersign(state, self._desk.config, *about)
                 await asyncio.to_thread(
-                    self._sign, key, digest, manifest.previous, signature
+                    self._sign, key, digest, manifest.previous, signature, asked
                 )
             kept = self._desk.kept(key)
-        if not equal(kept.manifest_hash, digest):
-            self._desk.accuse(key, "manifest", encoded)
-            raise ReplayError("another manifest was signed for this table: stop")
+        self._check_only(key, kept, digest, asked)
         return kept.countersignature
 
     async def publish(self, key: TableKey, signed: bytes) -> bytes:
         """Serve a table, once all have signed and nobody signed another.
+
+        Of a long table whose records are lost with this server's folder the token keys
+        are taken: its own signature says that it saw the table.
 
         Parameters
         ----------
@@ -113,19 +125,40 @@ class Publishing:
         """
         manifest = verify_manifest(signed, self._desk.config, *key, None)
         digest = manifest_hash(encode_manifest(manifest))
-        kept = self._desk.kept(key)
-        if not kept.manifest_hash:
+        kept = self._desk.shelf.kept(key)
+        if kept and kept.manifest_hash:
+            self._check_only(key, kept, digest, signed)
+        if key.kind is Kind.LT and self._lost(key):
+            await self._compare(key, digest, signed)
+            async with self._desk.locks[key.kind]:
+                await asyncio.to_thread(self._recall, key, manifest, signed)
+            return b""
+        if not (kept and kept.manifest_hash):
             raise StateError("this server does not remember this manifest: ask it anew")
-        if not equal(kept.manifest_hash, digest):
-            self._desk.accuse(key, "manifest", signed)
-            raise ReplayError("another manifest was signed for this table: stop")
         if key not in self._tables.live:
             await self._compare(key, digest, signed)
-            await self._rebuilt(key, manifest)
+            await self._rebuilt(key, manifest, signed)
             async with self._desk.locks[key.kind]:
                 await asyncio.to_thread(self._show, key, digest, manifest, signed)
             self._announce(key, manifest)
         return b""
+
+    def _lost(self, key: TableKey) -> bool:
+        kept, raw = self._desk.shelf.kept(key), self._desk.shelf.path(key, "raw")
+        whole = kept is not None and kept.manifest_hash and raw.exists()
+        return not whole and key not in self._tables.live
+
+    def _recall(self, key: TableKey, manifest: Manifest, signed: bytes) -> None:
+        # The chain stays as it is: what comes next is not bound to what is only told.
+        if key in self._tables.told:
+            return
+        desk, kept = self._desk, self._desk.shelf.kept(key)
+        desk.shelf.put(key, "asked", signed)
+        if kept is None or not kept.manifest_hash:
+            own = (desk.index, desk.key)
+            desk.shelf.keep(key, recalled(manifest, desk.config, own, desk.rng))
+        self._tables.tell(key, manifest)
+        LOG.warning("%s: its records are lost here, its token keys are kept", key.word)
 
     def signed_hash(self, key: TableKey) -> bytes:
         """Say which manifest was signed for a table.
@@ -157,23 +190,38 @@ class Publishing:
         chain = self._desk.shelf.chain(kind)
         return u32(chain.newest) + chain.last if chain.last else b""
 
+    def _check_only(
+        self, key: TableKey, kept: Kept, digest: bytes, signed: bytes
+    ) -> None:
+        # `signed` by R at least, and so is what this server signed before.
+        if equal(kept.manifest_hash, digest):
+            return
+        first = self._desk.shelf.path(key, "asked")
+        if first.exists():
+            proof = cbor.encode([first.read_bytes(), signed])
+            self._desk.accuse(key, "manifest", proof)
+        raise ReplayError("another manifest was signed for this table: stop")
+
     async def _check_manifest(
-        self, key: TableKey, kept: Kept, manifest: Manifest
+        self, key: TableKey, kept: Kept, manifest: Manifest, asked: bytes
     ) -> None:
         # With what is on the shelf; then the costly part.
         check_contents(manifest, self._desk.config, None)
         if (manifest.kind, manifest.epoch) != key or not kept.opening:
             raise StateError("open the part of the salt for this table first")
         if not equal(manifest.raw_hash, kept.raw_hash):
-            self._desk.accuse(key, "manifest", encode_manifest(manifest))
+            self._desk.accuse(key, "records", self._named(key) + asked)
             raise ReplayError("a manifest of another raw file than R signed: stop")
         told = b"".join(signed[:32] for signed in kept.commitments)
         if not equal(told, b"".join(manifest.commitments)):
-            proof = b"".join(kept.commitments) + encode_manifest(manifest)
-            self._desk.accuse(key, "salt", proof)
+            self._desk.accuse(key, "salt", b"".join(kept.commitments) + asked)
             raise ReplayError("a server committed to two parts of the salt: stop")
         self._check_shape(key, manifest)
-        await self._rebuilt(key, manifest)
+        await self._rebuilt(key, manifest, asked)
+
+    def _named(self, key: TableKey) -> bytes:
+        kept = self._desk.kept(key)
+        return kept.raw_hash + kept.raw_signature
 
     def _check_shape(self, key: TableKey, manifest: Manifest) -> None:
         size = value_size(self._desk.config, key.kind)
@@ -186,20 +234,26 @@ class Publishing:
                 f"token keys; got {shape}: refuse it"
             )
 
-    async def _rebuilt(self, key: TableKey, manifest: Manifest) -> None:
+    async def _rebuilt(self, key: TableKey, manifest: Manifest, signed: bytes) -> None:
         cells = await self._tables.cells(key, manifest)
         if not equal(cells.layout, manifest.layout):
             self._tables.drop(key)
-            self._desk.accuse(key, "layout", encode_manifest(manifest))
+            self._desk.accuse(key, "layout", self._named(key) + signed)
             raise LayoutError(
                 "a manifest of another table than the raw file gives: stop"
             )
         self._desk.metrics.state(*key, "BUILT")
 
     def _sign(
-        self, key: TableKey, digest: bytes, previous: bytes, signature: bytes
+        self,
+        key: TableKey,
+        digest: bytes,
+        previous: bytes,
+        signature: bytes,
+        asked: bytes,
     ) -> None:
         chain = self._desk.shelf.chain(key.kind).sign(digest, previous)
+        self._desk.shelf.put(key, "asked", asked)
         self._desk.shelf.keep_chain(key.kind, chain)
         kept = replace(
             self._desk.kept(key), manifest_hash=digest, countersignature=signature

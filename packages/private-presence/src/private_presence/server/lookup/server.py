@@ -1,7 +1,6 @@
 """A lookup server: its shelf, its promises, its tables and its workers as one service."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
@@ -194,7 +193,7 @@ class LookupServer(Service):
         sizes = {
             "raw": SIGNATURE_SIZE + row * self._limits.records,
             "opening": 32,
-            "countersign": MAX_MANIFEST_SIZE,
+            "countersign": SIGNATURE_SIZE + MAX_MANIFEST_SIZE,
             "publish": MAX_SIGNED_SIZE,
         }
         return sizes.get(word, 0)
@@ -290,8 +289,10 @@ class LookupServer(Service):
         while not stop.is_set():
             # Taken before the work: no epoch is missed if that takes long.
             epoch = epoch_at(self._config, Kind.ST, self._clock.now())
-            with contextlib.suppress(StorageError):  # again at the next epoch
+            try:
                 await self._retire()
+            except StorageError as error:  # again at the next epoch
+                LOG.error("%s", error)
             start = start_of(self._config, Kind.ST, epoch + 1)
             waits = asyncio.create_task(self._clock.sleep_until(start))
             await asyncio.wait([waits, stopped], return_when="FIRST_COMPLETED")
@@ -302,7 +303,10 @@ class LookupServer(Service):
         kept = set(self._shelf.promised())
         self._tables.retire(kept)
         self._answering.forget(kept)
-        first = days_of_lookup(self._config, self._clock.now())[0]
+        # The newest table was signed in the day before its own at the earliest: a clock
+        # that is ahead must not forget what was spent today.
+        signed = self._shelf.chain(Kind.LT).newest - 1
+        first = min(days_of_lookup(self._config, self._clock.now())[0], signed)
         await asyncio.to_thread(self._spent.forget_before, first - 1)
 
     async def _encode_newest(self) -> None:
@@ -313,7 +317,10 @@ class LookupServer(Service):
                 try:
                     await self._tables.cells(key, self._tables.live[key].manifest)
                 except (VerificationError, EncodingError, OSError):
-                    LOG.error("the raw file of %s is damaged: push it again", key.word)
+                    LOG.error(
+                        "the raw file of %s is damaged, it is not served: see to the disk",
+                        key.word,
+                    )
 
     async def close(self) -> None:
         """See `Service.close`."""

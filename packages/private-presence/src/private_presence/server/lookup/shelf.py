@@ -1,6 +1,7 @@
 """A lookup server's folder: promises, raw files and manifests, each written whole.
 
-``tables/{kind}-{epoch}.kept|raw|signed``, ``{kind}.chain``, ``evidence/``.  A file is
+``tables/{kind}-{epoch}.kept|asked|raw|signed``, ``{kind}.chain``, ``evidence/``; what R
+asked this server to sign is kept, for a second one would be a proof.  A file is
 renamed into place after its bytes are on disk, so that a stop at any instant leaves the
 state before a step or after it.  A table is published exactly if its signed manifest
 is there.
@@ -23,8 +24,10 @@ from private_presence.server.lookup.kept import Kept, decode_kept, encode_kept
 __all__ = ["Shelf", "TableKey"]
 
 MAX_CHAIN = 16_384 + MAX_SIGNED_SIZE
-PARTS = ("signed", "raw", "kept")  # in the order in which they are removed
-MAX_EVIDENCE = 1000  # files; an attacker who may send proofs must not fill the disk
+PARTS = ("signed", "raw", "asked", "kept")  # in the order in which they are removed
+# Files of each kind of proof: somebody who signs many lies of one kind must fill neither
+# the disk nor the places of the others.
+MAX_EVIDENCE = 100
 
 
 class TableKey(NamedTuple):
@@ -60,8 +63,8 @@ class Shelf:
     StateError
         If another process holds it.
 
-    Raises `EncodingError` too, if a promise in it is damaged; methods that write raise
-    `StorageError` if the disk is full.
+    Raises `EncodingError` too, if a promise in it is damaged; methods that write or
+    remove raise `StorageError` if the disk does not let them.
 
     Examples
     --------
@@ -107,7 +110,7 @@ class Shelf:
         ----------
         key : TableKey
         part : str
-            "kept", "raw" or "signed".
+            "kept", "asked", "raw" or "signed".
 
         Returns
         -------
@@ -165,7 +168,7 @@ class Shelf:
             self._chains[kind] = chain
 
     def put(self, key: TableKey, part: str, data: bytes) -> None:
-        """Write a raw file or a signed manifest.
+        """Write a raw file, or a manifest with R's or all signatures.
 
         Parameters
         ----------
@@ -201,8 +204,18 @@ class Shelf:
         key : TableKey
         """
         for part in PARTS:
-            self.path(key, part).unlink(missing_ok=True)
+            self._unlink(self.path(key, part))
         self._kept.pop(key, None)
+
+    def drop_unpublished(self, key: TableKey) -> None:
+        """Remove the raw file of a table that is not served; the promise stays.
+
+        Parameters
+        ----------
+        key : TableKey
+        """
+        if not self.path(key, "signed").exists():
+            self._unlink(self.path(key, "raw"))
 
     def testify(self, key: TableKey, what: str, data: bytes) -> None:
         """Keep a proof that somebody said two things.
@@ -217,10 +230,8 @@ class Shelf:
         """
         name = f"{key.word}-{what}-{sha256(data).hexdigest()[:16]}"
         path = self._evidence / name
-        if (
-            not path.exists()
-            and sum(1 for _ in self._evidence.iterdir()) < MAX_EVIDENCE
-        ):
+        same = sum(1 for _ in self._evidence.glob(f"*-{what}-*"))
+        if not path.exists() and same < MAX_EVIDENCE:
             self._write(path, data)
 
     def evidence(self) -> list[Path]:
@@ -242,6 +253,15 @@ class Shelf:
                 f"{error.strerror or 'no'}: free some space, then it goes on by itself"
             ) from None
 
+    def _unlink(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"expected to remove {path.name}; the disk said "
+                f"{error.strerror or 'no'}: see to the disk, then it goes on by itself"
+            ) from None
+
     def _chain_path(self, kind: Kind) -> Path:
         return self.folder / f"{kind.name.lower()}.chain"
 
@@ -258,7 +278,7 @@ class Shelf:
     def _remove_leftovers(self) -> None:
         for path in self.folder.rglob("*.new"):
             path.unlink()
-        for part in ("raw", "signed"):
+        for part in ("raw", "asked", "signed"):
             for path in self.tables_folder.glob(f"*.{part}"):
                 if not path.with_suffix(".kept").exists():
                     path.unlink()

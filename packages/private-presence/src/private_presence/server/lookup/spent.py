@@ -7,6 +7,7 @@ a few megabytes, and a batch is one transaction.
 import sqlite3
 import threading
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import final
 
@@ -93,7 +94,8 @@ class SpentFile:
         with self._turn:
             try:
                 self._base.execute("BEGIN IMMEDIATE")
-                self._base.executemany(PUT, pairs)
+                # By t, and of one t the first: not in the order of their arrival.
+                self._base.executemany(PUT, sorted(pairs, key=itemgetter(0)))
                 good = [self._fits(*pair) for pair in pairs]
                 self._base.execute("COMMIT")
             except sqlite3.Error as error:
@@ -175,13 +177,28 @@ class SpentFiles:
         ----------
         day : int
             The first one to stay.
+
+        Raises
+        ------
+        StorageError
+            If a file could not be removed.
         """
-        for path in self._folder.glob("*.sqlite"):
-            if int(path.stem) < day:
-                if (base := self._open.pop(int(path.stem), None)) is not None:
-                    base.close()
-                for each in self._folder.glob(f"{path.name}*"):
-                    each.unlink(missing_ok=True)
+        try:
+            for path in self._folder.glob("*.sqlite"):
+                if int(path.stem) < day:
+                    self._forget(path)
+        except OSError as error:
+            raise StorageError(
+                "expected to remove spent tokens of past days; the disk said "
+                f"{error.strerror or 'no'}: see to the disk, then it goes on by itself"
+            ) from None
+
+    def _forget(self, path: Path) -> None:
+        if (base := self._open.pop(int(path.stem), None)) is not None:
+            base.close()
+        # The database goes last: while it is there, what belongs to it is looked for.
+        for each in sorted(self._folder.glob(f"{path.name}*"), reverse=True):
+            each.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close all files."""

@@ -1,6 +1,7 @@
 """Tables that are published, and their encoded cells, which come and go."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -117,6 +118,13 @@ class Tables:
     memory : SharedFolder
     older : int
         Encoded tables besides the newest of each kind.
+
+    Attributes
+    ----------
+    live : dict
+        What is served.
+    told : dict
+        Manifests of long tables that were lost: their token keys are good.
     """
 
     def __init__(
@@ -134,6 +142,9 @@ class Tables:
             TableKey, asyncio.Task[_worker.Cells]
         ] = {}  # oldest use first
         self.live = dict(filter(None, map(self._load, shelf.published())))
+        self.told: dict[TableKey, Manifest] = {}
+        for key in shelf.promised():
+            self._load_told(key)
 
     def _load(self, key: TableKey) -> tuple[TableKey, Published] | None:
         signed = self._shelf.path(key, "signed")
@@ -144,6 +155,39 @@ class Tables:
             LOG.error("the manifest of %s is damaged: it waits to be pushed", key.word)
             signed.unlink()
             return None
+
+    def _load_told(self, key: TableKey) -> None:
+        # What all have signed though nothing of it is served; most often R alone has.
+        path = self._shelf.path(key, "asked")
+        if key.kind is Kind.LT and key not in self.live and path.exists():
+            with contextlib.suppress(PresenceError):
+                data = path.read_bytes()
+                self.tell(key, verify_manifest(data, self._config, *key, None))
+
+    def tell(self, key: TableKey, manifest: Manifest) -> None:
+        """Know a long table's token keys without serving it.
+
+        Parameters
+        ----------
+        key : TableKey
+        manifest : Manifest
+            Signed by all.
+        """
+        self.told[key] = manifest
+
+    def manifest(self, key: TableKey) -> Manifest | None:
+        """Return the manifest of a table that is served, or known without that.
+
+        Parameters
+        ----------
+        key : TableKey
+
+        Returns
+        -------
+        Manifest or None
+        """
+        live = self.live.get(key)
+        return live.manifest if live else self.told.get(key)
 
     def serve(self, key: TableKey, signed: bytes) -> None:
         """Answer queries to a table from now on.
@@ -187,7 +231,7 @@ class Tables:
             what[-1].unlink(missing_ok=True)
             raise StorageError(
                 f"expected the raw file of {key.word} and room for its table; the "
-                f"system said {error.strerror}: free some memory, or push the file again"
+                f"system said {error.strerror}: free some memory or see to the disk"
             ) from None
 
     def _make_room(self) -> None:
@@ -248,8 +292,9 @@ class Tables:
         kept : iterable of TableKey
             What is still there.
         """
-        for key in {*self.live, *self._cells} - {*kept}:
+        for key in {*self.live, *self.told, *self._cells} - {*kept}:
             self.live.pop(key, None)
+            self.told.pop(key, None)
             self.drop(key)
 
 

@@ -77,6 +77,14 @@ def first_epoch(
     [99, 28801]
     >>> first_epoch(config, Kind.LT, now, [TableState(1, 100, "published")], -1)
     101
+
+    A table of the present is taken up again, one that a clock far ahead began is not:
+
+    >>> states = [TableState(2, 28_800), TableState(2, 133_920)]
+    >>> first_epoch(config, Kind.ST, now, states, -1)
+    28800
+    >>> first_epoch(config, Kind.ST, now, states[1:], -1)
+    28801
     """
     current = epoch_at(config, kind, now)
     newest = last_published(states)
@@ -85,7 +93,9 @@ def first_epoch(
         return max(passed + 1, current - 1, 0)
     if newest or passed >= 0:
         return max(passed + 1, current)
-    return min((s.epoch for s in states if s.epoch >= current), default=current + 1)
+    # No table of a later time: it was begun by a clock that was ahead.
+    begun = (s.epoch for s in states if current <= s.epoch <= current + 1)
+    return min(begun, default=current + 1)
 
 
 def outdated(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import final
 
-from private_presence.errors import EpochError, PresenceError, StorageError
+from private_presence.errors import EpochError, StorageError
 from private_presence.protocol.epochs import Kind, epoch_seconds, start_of, window
 from private_presence.server.registrar import steps
 from private_presence.server.registrar.history import (
@@ -14,7 +14,14 @@ from private_presence.server.registrar.history import (
     outdated,
     recall,
 )
-from private_presence.server.registrar.means import Means, expiry, log
+from private_presence.server.registrar.means import (
+    Means,
+    check_in_time,
+    in_time,
+    log,
+    wait_until,
+)
+from private_presence.server.registrar.resend import resend, resend_missing
 from private_presence.server.registrar.work import Layout
 from private_presence.server.storage import TableState
 
@@ -38,6 +45,7 @@ class Line:
         self._means, self._kind = means, kind
         self._began = means.clock.now()
         self._floor = -1  # the last table that was given up
+        self._gave_up = 0.0  # when that was, by this clock
         self._sure = False  # that no newer table than ours is published
 
     async def run(self) -> None:
@@ -58,22 +66,11 @@ class Line:
             except Exception as error:  # the line goes on, whatever it was
                 log.exception("%s line: %s", name, type(error).__name__)
                 means.metrics.failure("line")
-            await means.clock.sleep_until(means.clock.now() + pause)
+            await wait_until(means.clock, means.clock.now() + pause)
 
     async def resume(self) -> None:
-        """After a start, hand over the last table again: some server may lack it.
-
-        One that is away does not hold this up.
-        """
-        means, kind = self._means, self._kind
-        newest = last_published(await asyncio.to_thread(means.storage.states, kind))
-        if newest is None or not newest.signed:
-            return
-        for server in range(len(means.config.servers)):
-            try:
-                await means.peers.publish(server, kind, newest.epoch, newest.signed)
-            except PresenceError:
-                means.metrics.peer_failure(server)
+        """After a start, hand over the last tables again: some server may lack them."""
+        await resend(self._means, self._kind)
 
     async def advance(self) -> None:
         """Take the next table from where it stands to its publication.
@@ -89,29 +86,40 @@ class Line:
             await recall(means, kind, known)
         states = await asyncio.to_thread(means.storage.states, kind)
         now = means.clock.now()
+        self._began = min(self._began, now)
+        if now < self._gave_up:  # by a clock that was ahead: it may be in time
+            self._floor = -1
         epoch = first_epoch(means.config, kind, now, states, self._floor)
-        await means.clock.sleep_until(window(means.config, kind, epoch)[0])
+        opens = window(means.config, kind, epoch)[0]
+        await wait_until(means.clock, opens)
         try:
             published = await self._carry(epoch, states)
         except EpochError as error:
-            if means.clock.now() < expiry(means.config, kind, epoch):
+            if in_time(means, kind, epoch):
                 raise  # it is not time that made this step fail
             log.error("%s", error)
+            if means.clock.now() < opens:
+                return  # the clock was set back: another table is next
             means.metrics.late(kind)
             published = False
         await (self._tidy(epoch) if published else self._give_up(epoch))
+        if kind is Kind.ST:  # the line that is often here
+            await resend_missing(means)
 
     async def _carry(self, epoch: int, states: list[TableState]) -> bool:
         # Returns whether there is a published table in the end.
         means, kind = self._means, self._kind
+        check_in_time(means, kind, epoch)
         state = next((s for s in states if s.epoch == epoch), None)
         if state is None:
             state = await steps.save(means, TableState(int(kind), epoch), "open")
         state = await adopt(means, state)
         if state is None or state.phase == "published":
             return state is not None
+        if not state.commitments:
+            state = await steps.collect_commitments(means, state)
+        await self._wait_for_close(epoch)
         state = await steps.collect_commitments(means, state)
-        await means.clock.sleep_until(window(means.config, kind, epoch)[1])
         state = await steps.freeze(means, state)
         state = await steps.collect_openings(means, state)
         newest = last_published(states)
@@ -121,6 +129,14 @@ class Line:
         self._published(state, layout)
         await steps.hand_over(means, state)
         return True
+
+    async def _wait_for_close(self, epoch: int) -> None:
+        means, kind = self._means, self._kind
+        closes = window(means.config, kind, epoch)[1]
+        while means.clock.now() < closes:
+            check_in_time(means, kind, epoch)
+            await wait_until(means.clock, closes)
+        check_in_time(means, kind, epoch)
 
     def _published(self, state: TableState, layout: Layout | None) -> None:
         means, kind, epoch = self._means, self._kind, state.epoch
@@ -137,7 +153,7 @@ class Line:
 
     async def _give_up(self, epoch: int) -> None:
         # Nothing is removed: a clock that is wrong must not cost records.
-        self._floor = epoch
+        self._floor, self._gave_up = epoch, self._means.clock.now()
         self._means.frozen_at.pop((self._kind, epoch), None)
         self._means.metrics.state(self._kind, epoch, "RETIRED")
 
@@ -147,6 +163,9 @@ class Line:
         for state in outdated(means.config, kind, epoch, states):
             await asyncio.to_thread(means.storage.remove, kind, state.epoch)
             means.metrics.state(kind, state.epoch, "RETIRED")
+        for old in await asyncio.to_thread(means.storage.record_tables, kind):
+            if old < epoch:  # taken for a table that was never begun
+                await asyncio.to_thread(means.storage.drop_records, kind, old)
         if kind is Kind.LT:
             # Published at the latest in the epoch after it, most often in the one
             # before, which is the oldest day whose tokens are still good.

@@ -1,6 +1,7 @@
 """What the steps of a table's life need, and how they ask a lookup server."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,13 +18,22 @@ from private_presence.server.registrar.keys import RegistrarKeys
 from private_presence.server.registrar.workers import Workers
 from private_presence.server.storage import Storage, TableState
 
-__all__ = ["Means", "ask_all", "expiry", "insist"]
+__all__ = [
+    "Means",
+    "ask_all",
+    "check_in_time",
+    "expiry",
+    "in_time",
+    "insist",
+    "wait_until",
+]
 
 log = logging.getLogger("private_presence.registrar")
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds, for epochs that are long enough
 SHORTEST_CALL, LONGEST_CALL = 1.0, 600.0  # seconds before an answer is given up
+LOOK = 5.0  # seconds by no clock that can be set, until a waiting step looks again
 SHARE = 1 / 16  # of an epoch, for an answer: some may be lost before a window's end
 
 
@@ -87,6 +97,73 @@ def expiry(config: Config, kind: Kind, epoch: int) -> float:
     return window(config, kind, epoch + (1 if kind is Kind.ST else 2))[1]
 
 
+def in_time(means: Means, kind: Kind, epoch: int) -> bool:
+    """Say whether a table is of use now: its window has opened, it is not too late.
+
+    Parameters
+    ----------
+    means : Means
+    kind : Kind
+    epoch : int
+
+    Returns
+    -------
+    bool
+        False too if this clock was ahead when the table was begun and is right again.
+    """
+    opens = window(means.config, kind, epoch)[0]
+    return opens <= means.clock.now() < expiry(means.config, kind, epoch)
+
+
+def check_in_time(means: Means, kind: Kind, epoch: int) -> None:
+    """Stop working on a table that is of no use now.
+
+    Parameters
+    ----------
+    means : Means
+    kind : Kind
+    epoch : int
+
+    Raises
+    ------
+    EpochError
+        If it is not `in_time`.
+    """
+    if in_time(means, kind, epoch):
+        return
+    if means.clock.now() < window(means.config, kind, epoch)[0]:
+        raise EpochError(
+            f"{kind.name} epoch {epoch} is more than one ahead: this clock was set back"
+        )
+    raise EpochError(
+        f"{kind.name} epoch {epoch} has passed before all servers answered"
+    )
+
+
+async def wait_until(clock: Clock, when: float) -> None:
+    """Return once it is `when`, or when the clock was set back: look at it again.
+
+    What is waited for follows from the time at which waiting began.  By a clock that
+    was a year ahead then and is right now, it would be waited for a year.
+
+    Parameters
+    ----------
+    clock : Clock
+    when : float
+        Seconds since 1970.
+
+    Examples
+    --------
+    >>> from private_presence.server.clock import ManualClock
+    >>> asyncio.run(wait_until(ManualClock(100.0), 99.0))
+    """
+    began = clock.now()
+    while began <= clock.now() < when:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK):
+                await clock.sleep_until(when)
+
+
 async def insist(
     means: Means,
     kind: Kind,
@@ -119,13 +196,14 @@ async def insist(
     Raises
     ------
     EpochError
-        If the table is too late to be of use.
+        If the table is too late to be of use, or the clock was set back from its time.
     """
     length = epoch_seconds(means.config, kind)
     longest = min(LONGEST_PAUSE, length / 8)
     pause, until = min(FIRST_PAUSE, longest), expiry(means.config, kind, epoch)
     patience = min(LONGEST_CALL, max(SHORTEST_CALL, share * length))
-    while means.clock.now() < until:
+    while True:
+        check_in_time(means, kind, epoch)
         try:
             async with asyncio.timeout(patience):
                 return await call()
@@ -135,11 +213,8 @@ async def insist(
             # The sentence is this program's own; what the server sent is not in it.
             log.warning("server %d refuses %s %d: %s", server, kind.name, epoch, error)
             means.metrics.peer_failure(server)
-        await means.clock.sleep_until(min(means.clock.now() + pause, until))
+        await wait_until(means.clock, min(means.clock.now() + pause, until))
         pause = min(2 * pause, longest)
-    raise EpochError(
-        f"{kind.name} epoch {epoch} has passed before all servers answered"
-    )
 
 
 async def ask_all(

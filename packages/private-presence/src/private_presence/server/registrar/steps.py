@@ -32,7 +32,7 @@ from private_presence.protocol.manifest import (
 from private_presence.protocol.messages import value_size
 from private_presence.protocol.signed import encode_signed
 from private_presence.server.registrar.keys import public_keys
-from private_presence.server.registrar.means import Means, ask_all
+from private_presence.server.registrar.means import Means, ask_all, log
 from private_presence.server.registrar.work import Layout, lay_out
 from private_presence.server.storage import TableState
 
@@ -74,6 +74,10 @@ async def save(means: Means, state: TableState, point: str) -> TableState:
 async def collect_commitments(means: Means, state: TableState) -> TableState:
     """Get every server's commitment, before the records are frozen.
 
+    Until then it may be repeated, and is: a server that lost its folder meanwhile has
+    made another one, and would never open the first.  No part of the salt is known
+    before a server has R's signature over the frozen records (F9).
+
     Parameters
     ----------
     means : Means
@@ -82,8 +86,9 @@ async def collect_commitments(means: Means, state: TableState) -> TableState:
     Returns
     -------
     TableState
+        The same if nothing changed, or once it is frozen.
     """
-    if state.commitments:
+    if state.phase != "open":
         return state
     kind, epoch = Kind(state.kind), state.epoch
 
@@ -93,6 +98,10 @@ async def collect_commitments(means: Means, state: TableState) -> TableState:
         return data
 
     collected = tuple(await ask_all(means, kind, epoch, ask))
+    if collected == state.commitments:
+        return state
+    if state.commitments:
+        log.warning("%s %d: a server committed anew", kind.name, epoch)
     return await save(means, replace(state, commitments=collected), "commitments")
 
 
@@ -249,10 +258,11 @@ async def countersign(means: Means, state: TableState) -> TableState:
         return state
     kind, epoch = Kind(state.kind), state.epoch
 
-    async def ask(server: int) -> bytes:
-        return await means.peers.countersign(server, kind, epoch, state.manifest)
-
     own = sign_manifest(state.manifest, means.keys.signing, means.rng)
+
+    async def ask(server: int) -> bytes:
+        return await means.peers.countersign(server, kind, epoch, own, state.manifest)
+
     others = await ask_all(means, kind, epoch, ask)
     signed = encode_signed(state.manifest, [own, *others])
     verify_manifest(signed, means.config, kind, epoch, None)

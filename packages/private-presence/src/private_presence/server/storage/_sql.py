@@ -128,6 +128,10 @@ class SqlStorage(Storage):
             self.places.drop(kind, epoch)
             self.places.tidy()
 
+    def record_tables(self, kind: Kind) -> list[int]:
+        with translated():
+            return [epoch for known, epoch in self.places.known() if known is kind]
+
     # ---- tokens and accounts
 
     def spent(self, role: int, day: int, tokens: Iterable[bytes]) -> dict[bytes, bytes]:

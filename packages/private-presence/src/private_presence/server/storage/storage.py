@@ -167,6 +167,20 @@ class Storage(ABC):
         epoch : int
         """
 
+    @abstractmethod
+    def record_tables(self, kind: Kind) -> list[int]:
+        """List the tables that there are records of, those without a state too.
+
+        Parameters
+        ----------
+        kind : Kind
+
+        Returns
+        -------
+        list of int
+            Their epochs, in order.
+        """
+
     # ---- tokens and accounts
 
     @abstractmethod

@@ -31,8 +31,9 @@ class LocalPeers(Peers):
     async def opening(self, server, kind, epoch, raw_hash):
         return await self.ask(server, "POST", "opening", kind, epoch, raw_hash)
 
-    async def countersign(self, server, kind, epoch, manifest):
-        return await self.ask(server, "POST", "countersign", kind, epoch, manifest)
+    async def countersign(self, server, kind, epoch, signature, manifest):
+        body = signature + manifest
+        return await self.ask(server, "POST", "countersign", kind, epoch, body)
 
     async def manifest_hash(self, server, kind, epoch):
         return await self.ask(server, "GET", "manifest-hash", kind, epoch)

@@ -1,5 +1,7 @@
 """Counters count, and no label can name a user or grow without end."""
 
+import threading
+
 from private_presence.protocol.epochs import Kind
 from private_presence.protocol.receipt import Answer
 from private_presence.server.metrics import KEPT_LINES, Metrics
@@ -55,6 +57,33 @@ def test_the_operators_lines_follow_a_table_and_are_bounded():
         metrics.state(Kind.LT, epoch, "OPEN")
     assert len(metrics.lines()) == 2 * KEPT_LINES
     assert metrics.lines()[0].epoch == 999
+
+
+def test_threads_may_note_at_the_same_time():
+    """Each switch of threads at the worst place: in the middle of a walk."""
+    metrics, failed = Metrics(), []
+
+    class Slow(dict):
+        def __iter__(self):
+            for key in super().__iter__():
+                threading.Event().wait(0)
+                yield key
+
+    def note(kind):
+        try:
+            for epoch in range(200):
+                metrics.state(kind, epoch, "OPEN")
+        except RuntimeError as error:
+            failed.append(error)
+
+    metrics._lines = Slow()
+    threads = [threading.Thread(target=note, args=(kind,)) for kind in Kind]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert len(metrics.lines()) == 2 * KEPT_LINES
 
 
 def test_epochs_add_no_series():

@@ -17,6 +17,7 @@ from private_presence.protocol.epochs import Kind
 from private_presence.protocol.manifest import (
     decode_manifest,
     encode_manifest,
+    sign_manifest,
     verify_manifest,
 )
 from private_presence.protocol.messages import decode_body
@@ -136,9 +137,9 @@ class TwoTongues(Peers):
 
 
 def another_manifest(**changes):
-    def lie(kind, epoch, encoded):
-        true = decode_manifest(encoded)
-        return kind, epoch, encode_manifest(replace(true, **changes))
+    def lie(kind, epoch, signature, encoded):
+        false = encode_manifest(replace(decode_manifest(encoded), **changes))
+        return kind, epoch, sign_manifest(false, KEYS.signing, Any()), false
 
     return lie
 

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,8 @@ def test_evidence_is_bounded_and_kept_once(tmp_path, monkeypatch):
         shelf.testify(TableKey(Kind.ST, 7), "raw", text)
     assert [path.read_bytes() for path in shelf.evidence()].count(b"one") == 1
     assert len(shelf.evidence()) == 2
+    shelf.testify(TableKey(Kind.ST, 8), "manifest", b"of another kind")
+    assert len(shelf.evidence()) == 3
     shelf.close()
 
 
@@ -155,6 +158,41 @@ def test_used_tokens_that_cannot_be_read_are_no_surprise(tmp_path):
 def test_limits_that_make_no_sense_are_refused(wrong):
     with pytest.raises(InputError, match="correct the server's settings"):
         Limits(**wrong)
+
+
+def test_what_cannot_be_removed_is_said_and_tried_again(tmp_path, monkeypatch):
+    """A server that retires tables goes on when the disk does not let it."""
+
+    def refused(path, missing_ok=False):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    async def test(bed):
+        server = bed.servers[0]
+        await bed.registrar.publish(ST, b"")
+        server._spent.day(1)
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "unlink", refused)
+            with pytest.raises(StorageError, match="Read-only"):
+                server._shelf.remove(ST)
+            with pytest.raises(StorageError, match="Read-only"):
+                server._spent.forget_before(2)
+        assert server._shelf.promised() == [ST]
+        server._shelf.remove(ST)
+        server._spent.forget_before(2)
+        assert not server._shelf.promised()
+        assert not list((tmp_path / "server 0" / "spent").iterdir())
+
+    running(tmp_path, test)
+
+
+def test_used_tokens_are_not_written_in_the_order_of_their_arrival(tmp_path):
+    files, written = SpentFiles(tmp_path), []
+    day = files.day(1)
+    day._base.set_trace_callback(written.append)
+    assert day.spend([(b"b", b"1"), (b"a", b"2"), (b"b", b"0")]) == [True, True, False]
+    rows = [line for line in written if line.startswith("INSERT")]
+    assert ["x'61'" in row.lower() for row in rows] == [True, False, False]
+    files.close()
 
 
 def test_spent_files_of_past_days_are_removed(tmp_path):

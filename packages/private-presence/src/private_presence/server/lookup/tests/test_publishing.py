@@ -1,19 +1,34 @@
 """F9, F10, F18: the promises of lookup servers, and what makes them refuse."""
 
 import asyncio
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
-from private_presence.errors import InputError, PeerError, ReplayError, StateError
+from private_presence.errors import (
+    CapacityError,
+    InputError,
+    PeerError,
+    ReplayError,
+    StateError,
+)
+from private_presence.primitives import cbor
+from private_presence.primitives.tests.seeded import SeededRandomness
 from private_presence.protocol import lookup_server as ls
 from private_presence.protocol import manifest as mf
 from private_presence.protocol.epochs import Kind, epoch_at, start_of
+from private_presence.protocol.signed import encode_signed, open_signed
 from private_presence.protocol.tests.world import REGISTRAR, SERVERS
+from private_presence.server.endpoints import match
+from private_presence.server.lookup.limits import Limits
 from private_presence.server.lookup.shelf import TableKey
 
 from .world import LT, ST, Bed, running, some_records
+
+SEEDED = SeededRandomness("publishing")
+PUBLISHED = (f"lt/{LT.epoch - 1}", f"st/{ST.epoch}")
 
 
 @pytest.mark.parametrize("servers", [2, 3])
@@ -99,6 +114,20 @@ def test_a_raw_file_without_rs_signature_is_refused(tmp_path):
     running(tmp_path, test)
 
 
+def test_a_raw_file_of_too_many_records_names_the_setting(tmp_path):
+    async def test(bed):
+        found = match("POST", f"/v1/peer/raw/st/{ST.epoch}")
+        assert bed.servers[0].limit(found) == 64 + 2 * (16 + bed.config.st_value_size)
+        raw = some_records(bed.config, Kind.ST, 3)
+        digest = sha256(raw).digest()
+        signature = ls.sign_raw(bed.config, *ST, digest, REGISTRAR, SEEDED)
+        with pytest.raises(CapacityError, match="raise `records` in the settings"):
+            await bed.servers[0]._promises.take_raw(ST, signature + raw)
+        await bed.registrar.push(ST, some_records(bed.config, Kind.ST, 2), 0)
+
+    running(tmp_path, test, limits=Limits(records=2))
+
+
 LIES = [
     {"count": 4},
     {"value_size": 127},
@@ -119,9 +148,9 @@ def test_a_manifest_that_is_not_the_tables_is_not_signed(tmp_path):
         good = await bed.registrar.manifest(ST, raw)
         keys = bed.registrar.token_keys(7)  # not in a short table
         for change in [*LIES, {"token_keys": keys}]:
-            bad = mf.encode_manifest(replace(good, **change))
+            bad = replace(good, **change)
             with pytest.raises((InputError, ReplayError, PeerError)):
-                await bed.peers.countersign(0, *ST, bad)
+                await bed.registrar.ask_to_sign(0, ST, bad)
             assert await bed.peers.manifest_hash(0, *ST) == b"", change
         await bed.registrar.publish(ST, raw)
 
@@ -138,7 +167,7 @@ def test_another_salt_by_a_server_that_committed_twice_is_refused(tmp_path):
         told = (good.commitments[0], sha256(bytes(32)).digest())
         bad = bed.registrar.make(ST, raw, told, parts)
         with pytest.raises(ReplayError):
-            await bed.peers.countersign(0, *ST, mf.encode_manifest(bad))
+            await bed.registrar.ask_to_sign(0, ST, bad)
         (proof,) = (tmp_path / "server 0" / "evidence").iterdir()
         signed = proof.read_bytes()[96:192]  # what P_1 had told P_0
         honest = ls.verify_commitment(signed, bed.config, *ST, 1)
@@ -151,13 +180,51 @@ def test_a_second_manifest_is_refused_even_after_a_restart(tmp_path):
     async def test(bed):
         raw = some_records(bed.config, Kind.LT, 3)
         good = await bed.registrar.manifest(LT, raw)
-        first = await bed.peers.countersign(0, *LT, mf.encode_manifest(good))
+        first = await bed.registrar.ask_to_sign(0, LT, good)
         other = replace(good, token_keys=bed.registrar.token_keys(7))
         await bed.restart(0)
         with pytest.raises(ReplayError):
-            await bed.peers.countersign(0, *LT, mf.encode_manifest(other))
-        assert await bed.peers.countersign(0, *LT, mf.encode_manifest(good)) == first
-        assert (tmp_path / "server 0" / "evidence").iterdir()
+            await bed.registrar.ask_to_sign(0, LT, other)
+        assert await bed.registrar.ask_to_sign(0, LT, good) == first
+        (proof,) = (tmp_path / "server 0" / "evidence").iterdir()
+        both = cbor.decode(proof.read_bytes(), 100_000)
+        for data, made in zip(both, (good, other), strict=True):
+            signed = open_signed(data, "manifest", [bed.config.registrar], 20_000)
+            assert mf.decode_manifest(signed) == made
+
+    running(tmp_path, test)
+
+
+def test_what_r_did_not_sign_is_no_manifest_and_no_proof(tmp_path):
+    async def test(bed):
+        good = await bed.registrar.manifest(LT, b"")
+        other = replace(good, token_keys=bed.registrar.token_keys(7))
+        bad = mf.encode_manifest(other)
+        for signature in (bytes(64), mf.sign_manifest(bad, SERVERS[1], SEEDED)):
+            for _ in range(2):  # before the own one is signed, and after it
+                with pytest.raises(InputError):
+                    await bed.peers.countersign(0, *LT, signature, bad)
+            bed.registrar.manifests[LT] = good
+            await bed.registrar.publish(LT, b"")
+        assert not list((tmp_path / "server 0" / "evidence").iterdir())
+        assert bed.servers[0]._metrics.value("presence_mismatches_total") == 0
+
+    running(tmp_path, test)
+
+
+def test_a_manifest_of_other_records_than_r_signed_is_a_proof(tmp_path):
+    async def test(bed):
+        raw = some_records(bed.config, Kind.ST, 3)
+        good = await bed.registrar.manifest(ST, raw)
+        told, parts = good.commitments, good.openings
+        bad = bed.registrar.make(ST, some_records(bed.config, Kind.ST, 4), told, parts)
+        with pytest.raises(ReplayError):
+            await bed.registrar.ask_to_sign(0, ST, bad)
+        (proof,) = (tmp_path / "server 0" / "evidence").iterdir()
+        data = proof.read_bytes()
+        ls.verify_raw(bed.config, *ST, data[:32], data[32:96])
+        signed = open_signed(data[96:], "manifest", [bed.config.registrar], 20_000)
+        assert mf.decode_manifest(signed) == bad
 
     running(tmp_path, test)
 
@@ -229,6 +296,51 @@ def test_a_publication_that_one_server_missed_does_not_break_its_chain(tmp_path)
     running(tmp_path, test)
 
 
+def test_a_server_that_lost_its_folder_learns_the_token_keys_again(tmp_path):
+    async def test(bed):
+        day = LT.epoch - 1
+        long = TableKey(Kind.LT, day)
+        manifest = await bed.registrar.publish(long, b"")
+        await bed.registrar.publish(ST, b"")
+        told = [await bed.ask(1, "GET", f"/v1/manifest/{k}") for k in PUBLISHED]
+        await bed.servers[0].close()
+        shutil.rmtree(tmp_path / "server 0")
+        bed.servers[0] = bed.start(0)
+        with pytest.raises(PeerError, match="404"):  # a short one is of no use without
+            await bed.peers.publish(0, *ST, told[1][1])
+        for _ in range(2):
+            await bed.peers.publish(0, *long, told[0][1])
+            assert bed.servers[0]._answering._key(LT.epoch) == manifest.token_keys[2]
+            assert (await bed.ask(0, "GET", f"/v1/manifest/{PUBLISHED[0]}"))[0] == 404
+            await bed.restart(0)
+        other = replace(manifest, token_keys=bed.registrar.token_keys(7))
+        with pytest.raises(ReplayError):
+            await bed.registrar.ask_to_sign(0, long, other)
+        opened = bed.servers[0]._shelf.kept(long)
+        assert bytes(opened.part) == manifest.openings[0]
+        await bed.clock.advance(25)
+        later = TableKey(Kind.ST, ST.epoch + 1)
+        await bed.registrar.publish(later, some_records(bed.config, Kind.ST, 3))
+        await bed.registrar.push(long, b"", 0)  # and with its records it is served
+        await bed.peers.publish(0, *long, told[0][1])
+        assert await bed.ask(0, "GET", f"/v1/manifest/{PUBLISHED[0]}") == told[0]
+
+    running(tmp_path, test)
+
+
+def test_what_this_server_did_not_sign_tells_it_no_token_keys(tmp_path):
+    async def test(bed):
+        long = TableKey(Kind.LT, LT.epoch - 1)
+        encoded = mf.encode_manifest(await bed.registrar.manifest(long, b""))
+        keys = (REGISTRAR, SERVERS[1], SERVERS[1])
+        signatures = [mf.sign_manifest(encoded, key, SEEDED) for key in keys]
+        with pytest.raises(InputError):
+            await bed.peers.publish(0, *long, encode_signed(encoded, signatures))
+        assert bed.servers[0]._answering._key(LT.epoch) is None
+
+    running(tmp_path, test)
+
+
 @pytest.mark.parametrize("offset", [-2, 2])
 def test_f18_no_promise_two_epochs_from_the_own_clock(tmp_path, offset):
     async def test(bed):
@@ -261,9 +373,12 @@ def test_tables_are_retired_and_not_promised_again_if_the_clock_goes_back(tmp_pa
         stop = asyncio.Event()
         task = asyncio.create_task(server.run(stop))
         await _until(lambda: server.ready)
-        await bed.clock.advance(20 + 2 * bed.config.st_ms / 1000 - 1)
-        assert (await bed.ask(0, "GET", f"/v1/manifest/st/{ST.epoch}"))[0] == 200
-        await bed.clock.advance(2)
+        await bed.clock.advance(20)
+        for later in (1, 2):
+            await bed.registrar.publish(TableKey(Kind.ST, ST.epoch + later), b"")
+            await bed.clock.advance(bed.config.st_ms / 1000 - 1)
+            assert (await bed.ask(0, "GET", f"/v1/manifest/st/{ST.epoch}"))[0] == 200
+            await bed.clock.advance(1)
         await _until(lambda: ST not in server._tables.live)  # files go before it
         assert not (folder / f"{ST.word}.kept").exists()
         assert (await bed.ask(0, "GET", f"/v1/manifest/st/{ST.epoch}"))[0] == 404
@@ -273,6 +388,58 @@ def test_tables_are_retired_and_not_promised_again_if_the_clock_goes_back(tmp_pa
             await bed.peers.commitment(0, *ST)
         stop.set()
         await task
+
+    running(tmp_path, test)
+
+
+def test_f18_a_clock_that_was_ahead_for_a_while_costs_nothing(tmp_path):
+    async def test(bed):
+        server = bed.servers[0]
+        long = TableKey(Kind.LT, LT.epoch - 1)
+        for key in (long, LT, ST):
+            await bed.registrar.publish(key, b"")
+        pair = (bytes(32), bytes(32))
+        server._spent.day(LT.epoch).spend([pair])
+        right = bed.clock.now()
+        bed.clock._now = right + 365 * 86_400.0
+        await server._retire()
+        bed.clock._now = right
+        await bed.restart(0)
+        for key in (long, LT, ST):
+            path = f"/v1/manifest/{key.kind.name.lower()}/{key.epoch}"
+            assert (await bed.ask(0, "GET", path))[0] == 200
+        assert bed.servers[0]._spent.day(LT.epoch).paid([pair]) == [True]
+        await bed.clock.advance(25)
+        await bed.registrar.publish(TableKey(Kind.ST, ST.epoch + 1), b"")
+
+    running(tmp_path, test)
+
+
+def test_what_was_retired_is_refused_in_words_of_its_own(tmp_path):
+    async def test(bed):
+        chain = replace(bed.servers[0]._shelf.chain(Kind.ST), retired=ST.epoch)
+        bed.servers[0]._shelf.keep_chain(Kind.ST, chain)
+        status, text = await bed.ask(0, "GET", f"/v1/peer/commitment/st/{ST.epoch}")
+        assert status == 404
+        assert f"after {ST.epoch}, up to which this server".encode() in text
+
+    running(tmp_path, test)
+
+
+def test_raw_files_that_nobody_publishes_do_not_fill_the_disk(tmp_path):
+    async def test(bed):
+        raw, shelf = some_records(bed.config, Kind.ST, 3), bed.servers[0]._shelf
+        await bed.registrar.push(ST, raw, 0)
+        kept = shelf.kept(ST)
+        await bed.clock.advance(20 + 2 * bed.config.st_ms / 1000)
+        await bed.servers[0]._retire()
+        assert shelf.path(ST, "raw").exists()  # by the clock alone nothing goes
+        await bed.peers.commitment(0, Kind.ST, ST.epoch + 2)
+        await bed.servers[0]._retire()
+        assert not shelf.path(ST, "raw").exists()
+        assert shelf.kept(ST) == kept  # and no other one is taken
+        with pytest.raises(ReplayError):
+            await bed.registrar.push(ST, some_records(bed.config, Kind.ST, 4), 0)
 
     running(tmp_path, test)
 

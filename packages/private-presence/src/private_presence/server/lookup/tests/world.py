@@ -104,8 +104,13 @@ class Registrar:
         encoded = mf.encode_manifest(manifest)
         signatures = [mf.sign_manifest(encoded, REGISTRAR, self.rng)]
         for i in self.servers:
-            signatures.append(await self.peers.countersign(i, *key, encoded))
+            signatures.append(await self.ask_to_sign(i, key, manifest))
         return encode_signed(encoded, signatures)
+
+    async def ask_to_sign(self, server, key, manifest):
+        encoded = mf.encode_manifest(manifest)
+        own = mf.sign_manifest(encoded, REGISTRAR, self.rng)
+        return await self.peers.countersign(server, *key, own, encoded)
 
     async def publish(self, key, raw):
         if key not in self.manifests:

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from private_presence.errors import PeerError
 from private_presence.protocol.epochs import Kind, epoch_at, start_of, window
 from private_presence.protocol.receipt import Answer, decode_receipt
 from private_presence.protocol.tests.world import deployment
+from private_presence.server.registrar import means
 from private_presence.server.storage import TableState, open_storage
 from private_presence.server.storage.tests.conftest import new_database
 
@@ -110,6 +112,74 @@ def test_a_clock_that_is_far_ahead_for_a_while_costs_nothing(storage, tmp_path):
     kept = {state.epoch: state for state in storage.states(Kind.ST)}
     assert all(kept[state.epoch] == state for state in states)
     assert storage.spent(1, LT0, spent) == spent != {}
+    asyncio.run(right_again())
+
+
+def refuse_far(servers, true_now):
+    """Let the servers promise by clocks of their own, which are right (F18)."""
+    enter = servers._enter
+
+    def near(server, word, kind, epoch):
+        if epoch is not None and abs(epoch_at(CONFIG, kind, true_now()) - epoch) > 1:
+            servers.calls.append((server, word, kind, epoch))
+            raise PeerError("far from this clock")
+        enter(server, word, kind, epoch)
+
+    servers._enter = near
+
+
+@pytest.mark.parametrize("ahead", [400.0, 86_400.0, 365 * 86_400.0])
+def test_a_clock_that_is_ahead_for_a_while_costs_nothing_without_a_restart(
+    storage, tmp_path, monkeypatch, ahead
+):
+    monkeypatch.setattr(means, "LOOK", 0.02)
+
+    async def story():
+        world = World(storage, tmp_path / "servers")
+        wrong = [0.0]
+        refuse_far(world.servers, lambda: world.clock.now() - wrong[0])
+
+        def led_astray():
+            far = epoch_at(CONFIG, Kind.ST, world.clock.now() - ahead) + 1
+            calls = world.servers.calls
+            return any(kind is Kind.ST and (n or 0) > far for _, _, kind, n in calls)
+
+        async with world:
+            await publish_next(world)
+            await world.go_to(start_of(CONFIG, Kind.ST, ST1) + 5)
+            await world.until(lambda: world.phase(Kind.ST, ST1 + 1) == "open")
+            for kind, epoch in ((Kind.ST, ST1 + 1), (Kind.LT, LT0 + 1)):
+                reply = await world.register(kind, epoch, post_of(kind, epoch, 1))
+                assert decode_receipt(reply.body).answer is Answer.ACCEPTED
+            wrong[0] = ahead
+            world.set_clock(ahead)
+            await world.until(led_astray, clock_step=0.05)
+            wrong[0] = 0.0
+            world.set_clock(-ahead)
+            await world.publish(Kind.ST, ST1 + 1)
+            assert opened(world, Kind.ST, ST1 + 1).count == 1
+            assert world.clock.now() < start_of(CONFIG, Kind.ST, ST1 + 1)
+            await world.publish(Kind.ST, ST1 + 2)
+            await world.publish(Kind.LT, LT0 + 1)
+            assert opened(world, Kind.LT, LT0 + 1).count == 1
+
+    asyncio.run(story())
+
+
+def test_a_first_start_with_a_clock_that_is_ahead_costs_nothing(storage, tmp_path):
+    """It stored that it had begun tables of next year; restarted, it is right."""
+
+    async def wrong():
+        ahead = START + 365 * 86_400
+        async with World(storage, tmp_path / "servers", start=ahead) as world:
+            world.servers.away = {0, 1}
+            await world.until(lambda: all(storage.states(kind) for kind in Kind), 1.0)
+
+    async def right_again():
+        async with World(storage, tmp_path / "servers") as world:
+            await publish_next(world)
+
+    asyncio.run(wrong())
     asyncio.run(right_again())
 
 

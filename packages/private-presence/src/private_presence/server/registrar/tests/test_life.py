@@ -72,9 +72,9 @@ def test_nobody_hears_of_what_is_not_stored(storage, tmp_path):
             assert stored(kind, epoch).raw_hash == digest
             await push(server, kind, epoch, signature, raw)
 
-        async def countersign(server, kind, epoch, manifest):
+        async def countersign(server, kind, epoch, signature, manifest):
             assert stored(kind, epoch).manifest == manifest
-            return await sign(server, kind, epoch, manifest)
+            return await sign(server, kind, epoch, signature, manifest)
 
         async def hand(server, kind, epoch, signed):
             assert stored(kind, epoch).signed == signed

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from private_presence.protocol.epochs import Kind, start_of
+from private_presence.protocol.epochs import Kind, lt_of_st, start_of
 from private_presence.protocol.receipt import Answer, decode_receipt
 from private_presence.server.registrar.history import last_published
 from private_presence.server.storage import backup, open_storage, restore
@@ -30,6 +30,37 @@ def test_after_a_long_outage_the_chain_goes_on(storage, tmp_path):
             assert not world.servers.broken
 
     asyncio.run(after(*asyncio.run(before())))
+
+
+def test_records_of_a_table_that_was_never_begun_go_with_the_next_one(
+    storage, tmp_path
+):
+    """Taken in its window, while the table before was late; then a long outage."""
+    begun, never, later = ST1 + 1, ST1 + 2, ST1 + 12
+
+    async def before():
+        async with World(storage, tmp_path / "servers") as world:
+            await publish_next(world)
+            world.servers.away.add((1, Kind.ST, begun))
+            await world.go_to(start_of(CONFIG, Kind.ST, begun) + 3)
+            post = post_of(Kind.ST, never, 1)
+            reply = await world.register(Kind.ST, never, post)
+            assert decode_receipt(reply.body).answer is Answer.ACCEPTED
+            assert world.phase(Kind.ST, never) == ""
+
+    async def after():
+        now = start_of(CONFIG, Kind.ST, later - 1) + 1
+        async with World(storage, tmp_path / "servers", start=now) as world:
+            day = lt_of_st(CONFIG, later - 1) + 1
+            reply = await world.register(Kind.LT, day, post_of(Kind.LT, day, 1))
+            assert reply.status == 200
+            await world.publish(Kind.ST, later)
+            await world.until(lambda: never not in storage.record_tables(Kind.ST))
+            assert storage.record_tables(Kind.LT) == [day]
+
+    asyncio.run(before())
+    assert never in storage.record_tables(Kind.ST)
+    asyncio.run(after())
 
 
 @pytest.mark.parametrize("away", [CLOSES + 5, start_of(CONFIG, Kind.ST, ST1 + 1) + 10])

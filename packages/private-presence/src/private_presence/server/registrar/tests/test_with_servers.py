@@ -42,21 +42,23 @@ class Everybody:
             file=b"file",
             workers=ThreadWorkers(),
         )
-        for i, key in enumerate(SERVERS[:2]):
-            place = folder / f"server {i}"
-            place.mkdir()
-            self.peers.services.append(
-                LookupServer(
-                    deployment,
-                    i,
-                    key,
-                    place,
-                    self.peers,
-                    self.clock,
-                    SeededRandomness(f"server {i}"),
-                    Metrics(),
-                )
-            )
+        self.deployment = deployment
+        self.peers.services += [self.server(i, f"server {i}") for i in range(2)]
+
+    def server(self, i, name):
+        """A lookup server with an empty folder."""
+        place = self.folder / name
+        place.mkdir()
+        around = (self.peers, self.clock, SeededRandomness(name), Metrics())
+        return LookupServer(self.deployment, i, SERVERS[i], place, *around)
+
+    async def lose(self, i):
+        """Let a server come back without its folder, with the same key."""
+        await self.peers.services[i].close()
+        fresh = self.server(i, f"server {i} anew")
+        self.peers.services[i] = self.all[1 + i] = fresh
+        self.tasks.append(asyncio.create_task(fresh.run(self.stop)))
+        return fresh
 
     async def __aenter__(self):
         self.stop = asyncio.Event()
@@ -116,5 +118,32 @@ def test_registrar_and_servers_publish_what_was_registered(tmp_path):
             everybody.peers.away.clear()
             later = await everybody.manifests(Kind.ST, ST1 + 1, step=0.2)
             assert len(set(later)) == 1
+
+    asyncio.run(story())
+
+
+def test_a_server_that_lost_its_folder_serves_again_before_the_next_day(tmp_path):
+    """Nothing acknowledged is lost, and it knows the day's token keys by then."""
+    lt1 = LT0 + 1
+
+    async def story():
+        async with Everybody(tmp_path) as everybody:
+            await everybody.manifests(Kind.LT, LT0)
+            await everybody.manifests(Kind.ST, ST1, step=2.0)
+            assert everybody.storage.state(Kind.LT, lt1).commitments
+            found = match("POST", path_of(Kind.LT, lt1))
+            reply = await everybody.registrar.handle(found, post_of(Kind.LT, lt1, 0))
+            assert decode_receipt(reply.body).answer is Answer.ACCEPTED
+            fresh = await everybody.lose(0)
+            await everybody.manifests(Kind.ST, ST1 + 1, step=2.0)
+            about = [(Kind.LT, LT0 - 1), (Kind.LT, LT0)]
+            for _ in range(300):
+                if all([await everybody.peers.manifest_hash(0, *key) for key in about]):
+                    break
+                await asyncio.sleep(0.01)
+            assert all(fresh._answering._key(day) for day in (LT0, lt1))
+            signed = await everybody.manifests(Kind.LT, lt1, step=2.0)
+            assert verify_manifest(signed[0], CONFIG, Kind.LT, lt1, None).count == 1
+            assert everybody.clock.now() < start_of(CONFIG, Kind.LT, lt1)
 
     asyncio.run(story())

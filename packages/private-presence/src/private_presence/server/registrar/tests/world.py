@@ -5,7 +5,12 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from private_presence.errors import PeerError, ReplayError, VerificationError
+from private_presence.errors import (
+    PeerError,
+    ReplayError,
+    StateError,
+    VerificationError,
+)
 from private_presence.pir.table import TableId
 from private_presence.primitives.blinding import record_message, sign, signing_key
 from private_presence.primitives.curve import encode_g1, hash_to_g1
@@ -47,6 +52,7 @@ class FakeServers(Peers):
         self.folder, self.config, self.clock = Path(folder), config, clock
         self.folder.mkdir(exist_ok=True)
         self.away, self.broken, self.calls = set(), [], []
+        self.lost = [0] * len(config.servers)  # how often each lost its folder
 
     def _enter(self, server, word, kind, epoch):
         self.calls.append((server, word, kind, epoch))
@@ -66,7 +72,8 @@ class FakeServers(Peers):
         path.with_suffix(".new").replace(path)
 
     def _promise(self, server, kind, epoch):
-        rng = SeededRandomness(f"part {server} {kind:d} {epoch}")
+        name = f"part {server} {kind:d} {epoch}" + " anew" * self.lost[server]
+        rng = SeededRandomness(name)
         fresh, kept = ls.promise(kind, epoch, rng), self.load(server, kind, epoch)
         hashes = (bytes.fromhex(kept.get(n, "")) for n in ("opened", "signed"))
         return ls.Promise(kind, epoch, fresh.part, *hashes), kept
@@ -96,11 +103,14 @@ class FakeServers(Peers):
         about = (self.config, raw_hash, SERVERS[server], SeededRandomness("nonce"))
         return ls.encode_opening(ls.open_part(promise, *about)[1])
 
-    async def countersign(self, server, kind, epoch, manifest):
+    async def countersign(self, server, kind, epoch, signature, manifest):
         self._enter(server, "countersign", kind, epoch)
+        ls.verify_asked(self.config, manifest, signature)
         promise, kept = self._promise(server, kind, epoch)
         previous = decode_manifest(manifest).previous
-        last = bytes.fromhex(self.load(server, kind).get("last", bytes(32).hex()))
+        # One that remembers nothing believes the first manifest that it sees.
+        first = previous if self.lost[server] else bytes(32)
+        last = bytes.fromhex(self.load(server, kind).get("last", first.hex()))
         if previous != last:
             raise VerificationError("another history")
         self._rebuild(kind, epoch, manifest, bytes.fromhex(kept["raw"]))
@@ -132,13 +142,23 @@ class FakeServers(Peers):
         self._enter(server, "publish", kind, epoch)
         manifest = verify_manifest(signed, self.config, kind, epoch, None)
         _, kept = self._promise(server, kind, epoch)
+        if kind is Kind.ST and "signed" not in kept:
+            raise StateError("not remembered")
         kept["published"] = signed.hex()
         self._save(kept, server, kind, epoch)
+        if "signed" not in kept:  # it takes the token keys of a long table only
+            return
         last = self.load(server, kind)
         if last.get("epoch", -1) < epoch:
             digest = kept["signed"]
             assert manifest.raw_hash == sha256(bytes.fromhex(kept["raw"])).digest()
             self._save({"epoch": epoch, "last": digest}, server, kind)
+
+    def lose(self, server):
+        """Let a server be started again with an empty folder and its old key."""
+        self.lost[server] += 1
+        for path in self.folder.glob(f"{server}_*"):
+            path.unlink()
 
     def _once(self, kept, name, value, sentence):
         if kept.setdefault(name, value) != value:
@@ -238,6 +258,10 @@ class World:
 
     async def go_to(self, when):
         await self.clock.advance(max(when - self.clock.now(), 0.0))
+
+    def set_clock(self, by):
+        """Set the registrar's clock, as its operator does; nobody is woken."""
+        self.clock._now += by
 
     async def publish(self, kind, epoch):
         """Let a table's window open and close, then wait while the clock stands still."""

@@ -73,6 +73,16 @@ def test_the_raw_file_is_sorted_and_repeatable_without_tombstones(storage):
     assert not storage.raw_file(*ST).exists()
 
 
+def test_the_tables_of_records_are_known(storage):
+    for epoch in (9, 7):
+        storage.commit(group({tag(1): b"one"}, epoch=epoch))
+    storage.save(TableState(Kind.ST, 8))
+    assert storage.record_tables(Kind.ST) == [7, 9]
+    assert storage.record_tables(Kind.LT) == []
+    storage.drop_records(Kind.ST, 7)
+    assert storage.record_tables(Kind.ST) == [9]
+
+
 def test_the_order_of_arrival_is_not_in_the_raw_file_or_in_a_group(storage):
     orders = [list(range(20)), list(reversed(range(20)))]
     files = []
