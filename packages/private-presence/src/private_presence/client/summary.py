@@ -9,7 +9,7 @@ from private_presence.client.text import shown
 from private_presence.client.troubles import Trouble, troubles
 from private_presence.protocol.circle import member_names
 from private_presence.protocol.config import Config
-from private_presence.protocol.epochs import Kind, epoch_at, start_of
+from private_presence.protocol.epochs import Kind, epoch_at, lt_of_st, start_of
 from private_presence.protocol.membership import can_invite, shown_exclusions
 from private_presence.protocol.publish_st import why_invisible
 from private_presence.protocol.receipt import Answer, decode_receipt
@@ -220,6 +220,11 @@ def _why(device: Device, config: Config, t: int) -> str:
 
 def _circle_why(device: Device, config: Config, index: int, t: int) -> str:
     circle = device.client.circles[index]
+    if circle.epoch > lt_of_st(config, t) + 1:
+        return (
+            "this device's keys are of a later day, since its clock was ahead when they "
+            "were made: set it, or run presence rekey"
+        )
     sent = circle.st.sent if circle.st else None
     if sent is None or sent.t not in (t, t + 1):
         return why_invisible(circle, config, t + 1) or "the next record is not due yet"

@@ -98,6 +98,8 @@ def test_why_one_is_invisible(config, devices):
     assert "run presence rekey" in summary(lost, config, NOW).why
     online = replace(alice, wish=Wish(True))
     assert summary(online, config, NOW).why == "no LT record was published yet"
+    early = NOW - 3 * config.lt_ms / 1000  # by the clock that is right
+    assert "its clock was ahead" in summary(online, config, early).why
 
 
 def sent_record(alice, t, *, st=None, answers=()):
