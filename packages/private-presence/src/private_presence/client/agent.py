@@ -8,12 +8,24 @@ from private_presence.client.issuing import fetch_tokens
 from private_presence.client.keeper import Keeper
 from private_presence.client.keys import fetch_keys, newest
 from private_presence.client.lookup import LookupRound
-from private_presence.client.plan import Action, Step, patience, plan_lt, plan_st
+from private_presence.client.plan import (
+    REPEATS,
+    Action,
+    Step,
+    patience,
+    plan_lt,
+    plan_st,
+)
 from private_presence.client.register import register
 from private_presence.client.setting import Setting, Told, with_alarm, with_outcome
 from private_presence.client.transport import Transport
 from private_presence.client.withdraw import withdraw
-from private_presence.errors import ClockError, PeerError, PresenceError
+from private_presence.errors import (
+    ClockError,
+    PeerError,
+    PresenceError,
+    QuotaError,
+)
 from private_presence.primitives.randomness import Randomness
 from private_presence.protocol.deployment import Deployment
 from private_presence.protocol.epochs import Kind, epoch_at, start_of
@@ -21,6 +33,10 @@ from private_presence.protocol.receipt import Answer
 from private_presence.server.clock import Clock
 
 __all__ = ["Agent"]
+
+# Seconds by the event loop, whose time nobody sets: so often one looks whether the
+# clock was set back.
+LOOK = 60.0
 
 
 @final
@@ -104,6 +120,7 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash: asyncio.Future[None] | None = None
         self._lt: int | None = None
+        self._missed: set[Action] = set()  # of this LT epoch's plan, asleep
 
     @property
     def setting(self) -> Setting:
@@ -120,17 +137,19 @@ class Agent:
         config, clock = self._setting.config, self._setting.clock
         await self._forget_news()
         self._crash = asyncio.get_running_loop().create_future()
-        begin, self._lt = clock.now(), None
+        begin, self._lt, self._missed = clock.now(), None, set()
         try:
             while not stop.is_set():
                 t = epoch_at(config, Kind.ST, begin)
                 end = start_of(config, Kind.ST, t + 1)
                 await self._plan(t, begin)
-                if await self._wait(end, stop):
+                if await self._wait(begin, end, stop):
                     break
-                begin = self._resume(end)
+                begin = await self._resume(begin, end)
         finally:
             await self._cancel()
+            if self._crash and not self._crash.done():
+                self._crash.cancel()
 
     async def withdraw(self, circle: int = 0) -> Answer:
         """Take the long-term record back that is on its way (F21).
@@ -150,24 +169,38 @@ class Agent:
 
     # -- the plan
 
-    def _resume(self, end: float) -> float:
+    async def _resume(self, begin: float, end: float) -> float:
         # A machine that slept comes back late; one that is a little late does not.
         now = self._setting.clock.now()
+        if self._set_back(begin):
+            # Everything waits for times of the old clock, and none of what it was
+            # compared with holds for the new one.
+            await self._cancel()
+            self._setting.offsets.clear()
+            self._lt = None
+            return now
         return end if now < end + self._setting.patience else now
+
+    def _set_back(self, begin: float) -> bool:
+        return self._setting.clock.now() < begin - self._setting.patience
 
     async def _plan(self, t: int, begin: float) -> None:
         config = self._setting.config
         lt = epoch_at(config, Kind.LT, begin)
         device = await newest(self._setting.keeper)
-        if self._lt != lt:
-            self._lt = lt
+        fresh, missed = self._lt != lt, self._missed
+        self._lt, self._missed = lt, set()
+        if fresh or missed:
+            # Of a plan that was partly slept through only that part is drawn again: a
+            # lookup that was made takes no second token, however often one sleeps.
             for step in plan_lt(config, lt, begin, device.looked_lt, self._seed):
-                self._start(step)
+                if fresh or step.action in missed:
+                    self._start(step, lt)
         for step in plan_st(config, t, begin, self._seed):
-            self._start(step)
+            self._start(step, None)
 
-    def _start(self, step: Step) -> None:
-        task = asyncio.create_task(self._follow(step))
+    def _start(self, step: Step, lt: int | None) -> None:
+        task = asyncio.create_task(self._follow(step, lt))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -177,14 +210,19 @@ class Agent:
         if error and self._crash and not self._crash.done():
             self._crash.set_exception(error)
 
-    async def _wait(self, when: float, stop: asyncio.Event) -> bool:
-        # Whichever comes first: the time, the end, or a mistake of this program.
+    async def _wait(self, begin: float, when: float, stop: asyncio.Event) -> bool:
+        # Whichever comes first: the time, the end, a mistake of this program, or a
+        # clock that was set to before the time at which the waiting began.
         crash = self._crash or asyncio.get_running_loop().create_future()
         timer = asyncio.create_task(self._setting.clock.sleep_until(when))
         stopper = asyncio.create_task(stop.wait())
-        first = asyncio.FIRST_COMPLETED
+        one, done = asyncio.FIRST_COMPLETED, False
         try:
-            await asyncio.wait({timer, stopper, crash}, return_when=first)
+            while not done and not self._set_back(begin):
+                coming = asyncio.wait(
+                    {timer, stopper, crash}, timeout=LOOK, return_when=one
+                )
+                done = bool((await coming)[0])
         finally:
             timer.cancel()
             stopper.cancel()
@@ -197,21 +235,35 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._crash and not self._crash.done():
-            self._crash.cancel()
 
     # -- one step
 
-    async def _follow(self, step: Step) -> None:
-        attempt = self._attempt_of(step)
-        for when in (step.when, *step.repeats):
-            await self._setting.clock.sleep_until(when)
-            if self._setting.clock.now() > when + self._setting.patience:
-                continue  # this machine slept: what is late is left out
+    async def _follow(self, step: Step, lt: int | None) -> None:
+        attempt, clock = self._attempt_of(step), self._setting.clock
+        free = step.when
+        for i, when in enumerate((step.when, *step.repeats)):
+            await clock.sleep_until(when)
+            begin = clock.now()
+            if begin > max(when, free) + self._setting.patience:
+                # This machine slept: what is late is left out.  Later ones are far off.
+                if i < REPEATS:
+                    continue
+                if lt is not None and lt == self._lt:
+                    self._missed.add(step.action)
+                return
             failure = await _failure(attempt)
+            # Whoever waited for an answer until now did not sleep, up to a limit.
+            free = min(clock.now(), begin + self._longest())
             await self._note(step, failure)
-            if not isinstance(failure, PeerError):
-                break
+            # Without a token nothing was asked; of a day's lookups the last repeats are
+            # after its tokens' second try.
+            lacking = lt is not None and isinstance(failure, QuotaError)
+            if not (lacking or isinstance(failure, PeerError)):
+                return
+
+    def _longest(self) -> float:
+        # Connecting to one server after another, their manifests, and their answers.
+        return (len(self._setting.config.servers) + 2) * self._setting.patience
 
     def _attempt_of(self, step: Step) -> Callable[[], Awaitable[None]]:
         setting, kind, epoch = self._setting, step.kind, step.epoch

@@ -9,7 +9,8 @@ everybody could have known before.
 
     long-term epoch   |m| keys |today's tokens| lookups | repeats |  registration ... |
                       start     (first day)    <- first span ->    tomorrow's tokens,
-                                                keys and today's tokens once more
+                                                keys and today's tokens once more,
+                                                lookups again and again (if they failed)
     short-term epoch  |m|  lookup  |  repeats  |     and a registration in its window
 """
 
@@ -27,9 +28,11 @@ from private_presence.protocol.schedule import is_audit, lt_lookups
 
 __all__ = ["REPEATS", "Action", "Step", "first_span", "patience", "plan_lt", "plan_st"]
 
-REPEATS = 2  # of an exchange that failed; then it is abandoned (F13)
+REPEATS = 2  # of an exchange that failed; a day's lookups have later ones (`_tries`)
 MOST_AUDITS = 3  # before one lookup
 LATE = 8  # the last eighth of a window is left to those whose network is slow
+APART = 60  # of a first span, at least, are between the lookups of a walk
+SOON = 4  # first spans within which who came late registers: an evening may be short
 LONGEST_WAIT = 30.0  # seconds for one exchange
 
 
@@ -67,7 +70,8 @@ class Step:
     audit : bool
         Whether a lookup is replaced by an audit batch (F14).
     repeats : tuple of float
-        When the same bytes go out again, should the exchange have failed.
+        When the same bytes go out again, should the exchange have failed: `REPEATS` times
+        soon, and a day's lookups later on too.
 
     Examples
     --------
@@ -170,12 +174,15 @@ def plan_lt(
     again = base + 2 * first_span(config)  # for those whom the first time failed
     if again + first_span(config) < start_of(config, Kind.LT, epoch + 1):
         steps += _first_day(config, epoch, again, rng)
-    span = _lookup_span(config, base, late=late)
-    steps += _lt_lookups(config, epoch, span, last_lt, rng)
+    todo = _todo(config, epoch, last_lt, rng)
+    span = _lookup_span(config, base, len(todo), late=late)
     # Registered after one's own record was looked up: the next one builds on it (F3).
     ready = span[1] + first_span(config) / 2
-    steps += _registrations(config, Kind.LT, epoch + 1, ready, rng)
+    end = _end_of_late(config, epoch + 1, ready) if late else None
+    steps += _registrations(config, Kind.LT, epoch + 1, ready, rng, end)
     steps += _tokens_tomorrow(config, epoch, base, rng)
+    tries = _tries(config, epoch, base, span[1])
+    steps += _lt_lookups(config, todo, span, tries, rng)
     return sorted(steps, key=lambda step: step.when)
 
 
@@ -225,35 +232,52 @@ def _tokens(
     ]
 
 
-def _lookup_span(config: Config, base: float, *, late: bool) -> tuple[float, float]:
+def _lookup_span(
+    config: Config, base: float, n: int, *, late: bool
+) -> tuple[float, float]:
     # Whoever came late may have to fetch tokens first.
     s = first_span(config)
-    return (base + s / 2, base + s) if late else (base + s / LATE, base + s / 2)
+    begin, end = (base + s / 2, base + s) if late else (base + s / LATE, base + s / 2)
+    return begin, end + min((n - 1) * s / APART, s * 3 / 4)
+
+
+def _tries(
+    config: Config, epoch: int, base: float, end: float
+) -> list[tuple[float, float]]:
+    # When lookups that failed are repeated: twice soon, and then, for a day is long, at
+    # distances that double, the first time after keys and tokens once more.
+    s = first_span(config)
+    found = [(end, end + s / 4), (end + s / 4, end + s / 2)]
+    away = s * 5 / 2
+    while base + away + s / 2 < start_of(config, Kind.LT, epoch + 1):
+        found.append((base + away, base + away + s / 2))
+        away *= 2
+    return found
+
+
+def _todo(
+    config: Config, epoch: int, last_lt: int, rng: Randomness
+) -> list[tuple[int, bool]]:
+    # An audit comes before the lookup that it stands for, which is not left out: a
+    # transition that is not looked up would keep its owner invisible for a day.
+    wanted: Sequence[int] = lt_lookups(config, epoch, min(last_lt, epoch))
+    return [(target, audit) for target in wanted for audit in (*_audits(rng), False)]
 
 
 def _lt_lookups(
     config: Config,
-    epoch: int,
+    todo: list[tuple[int, bool]],
     span: tuple[float, float],
-    last_lt: int,
+    tries: list[tuple[float, float]],
     rng: Randomness,
 ) -> list[Step]:
-    # An audit comes before the lookup that it stands for, which is not left out: a
-    # transition that is not looked up would keep its owner invisible for a day.
-    wanted: Sequence[int] = lt_lookups(config, epoch, min(last_lt, epoch))
-    todo = [(target, audit) for target in wanted for audit in (*_audits(rng), False)]
-    begin, end = span
-    times = _times(rng, len(todo), begin, end)
+    times = _in_turn(config, rng, len(todo), *span)
+    rounds = [_in_turn(config, rng, len(todo), *again) for again in tries]
     return [
-        Step(
-            when,
-            Action.LOOKUP,
-            Kind.LT,
-            target,
-            audit=audit,
-            repeats=_times(rng, REPEATS, end, end + first_span(config) / 2),
+        Step(when, Action.LOOKUP, Kind.LT, target, audit=audit, repeats=repeats)
+        for (target, audit), when, repeats in zip(
+            todo, times, zip(*rounds, strict=True), strict=True
         )
-        for when, (target, audit) in zip(times, todo, strict=True)
     ]
 
 
@@ -264,11 +288,24 @@ def _audits(rng: Randomness) -> list[bool]:
     return found
 
 
+def _end_of_late(config: Config, epoch: int, ready: float) -> float:
+    # Who is here for a part of the day is perhaps gone at a time drawn from all of it;
+    # and who always comes in its last eighth would never be seen.
+    _, closes = window(config, Kind.LT, epoch)
+    return min(ready + SOON * first_span(config), closes - patience(config))
+
+
 def _registrations(
-    config: Config, kind: Kind, epoch: int, ready: float, rng: Randomness
+    config: Config,
+    kind: Kind,
+    epoch: int,
+    ready: float,
+    rng: Randomness,
+    end: float | None = None,
 ) -> list[Step]:
     opens, closes = window(config, kind, epoch)
-    begin, end = max(opens, ready), closes - (closes - opens) / LATE
+    begin = max(opens, ready)
+    end = closes - (closes - opens) / LATE if end is None else end
     if begin >= end:
         return []
     steps = []
@@ -329,7 +366,7 @@ def _after_lookup(config: Config, t: int) -> float:
     if t != first_st(config, lt_of_st(config, t)):
         return start
     base = start + first_span(config) / LATE
-    ready = _lookup_span(config, base, late=False)[1]
+    ready = _lookup_span(config, base, 2, late=False)[1]
     return ready if ready - start < config.st_ms / 2000 else start
 
 
@@ -340,3 +377,14 @@ def _between(rng: Randomness, begin: float, end: float) -> float:
 
 def _times(rng: Randomness, n: int, begin: float, end: float) -> tuple[float, ...]:
     return tuple(sorted(_between(rng, begin, end) for _ in range(n)))
+
+
+def _in_turn(
+    config: Config, rng: Randomness, n: int, begin: float, end: float
+) -> tuple[float, ...]:
+    # What one lookup of a walk finds decides for what the next one asks, so there is
+    # time between them for an answer.  Waiting for it instead would show how long its
+    # owner needs to open it, and with that how many friends she has (F4).
+    gap = min(first_span(config) / APART, (end - begin) / (2 * n))
+    times = _times(rng, n, begin, end - (n - 1) * gap)
+    return tuple(when + i * gap for i, when in enumerate(times))

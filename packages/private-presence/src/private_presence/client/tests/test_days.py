@@ -9,10 +9,11 @@ from private_presence.client.device import Wish
 from private_presence.client.register import register
 from private_presence.errors import EpochError, StateError
 from private_presence.protocol.client import change_circle, mark_restored
-from private_presence.protocol.epochs import Kind
+from private_presence.protocol.epochs import Kind, start_of
 from private_presence.protocol.membership import revoke, suspend
 from private_presence.protocol.receipt import Answer
 
+from . import scripted
 from .people import Town
 from .scripted import FIRST
 
@@ -185,7 +186,8 @@ def test_a_disk_that_was_put_back_whole_needs_no_new_keys(days):
         alice = town["alice"]
         await town.until(FIRST + 1, 590.0)
         disk = alice.keeper.data
-        await town.until(FIRST + 1 + days, 590.0)
+        # Before the next day's tokens were fetched: nobody gets those twice.
+        await town.until(FIRST + 1 + days, 165.0)
         await alice.end()
         alice.keeper.data = disk
         alice.start()
@@ -200,6 +202,78 @@ def test_a_disk_that_was_put_back_whole_needs_no_new_keys(days):
         "active",
     ]
     assert town["bob"].sees("alice").online
+
+
+def test_who_comes_in_the_evening_only_is_seen_and_can_remove_somebody():
+    async def whole():
+        town = Town(["alice", "bob", "carol"], st_ms=60_000, lt_close_ms=20_000)
+        alice = town["alice"]
+        for reader in ("bob", "carol"):
+            town.befriend("alice", reader)
+        town["bob"].start()
+        seen = []
+        for day in range(4):
+            await town.until(FIRST + day, 1040.0)
+            alice.start()
+            await town.until(FIRST + day, 1190.0)
+            seen.append(town["bob"].sees("alice").online)
+            await alice.end()
+            if day == 1:
+                change(alice, lambda circle: revoke(circle, "carol"))
+        await town["bob"].end()
+        return seen, alice.device.client.circles[0].generation
+
+    # On the third day the removal is on its way: its record was sent the evening before.
+    assert asyncio.run(whole()) == ([False, True, False, True], 1)
+
+
+@pytest.mark.parametrize("away", [51.0, 500.0])
+def test_servers_away_at_the_start_of_a_day_darken_a_part_of_it(away):
+    async def whole():
+        town = Town(["alice", "bob"], st_ms=60_000)  # a first span is 30 s
+        town.befriend("alice", "bob")
+        start = start_of(town.room.config, Kind.LT, FIRST + 2)
+        for person in town.people.values():
+            person.net.down = lambda *_: start <= town.clock.now() < start + away
+        town.start()
+        seen = []
+        for day, second in [(2, 1190.0), (3, 590.0)]:
+            await town.until(FIRST + day, second)
+            seen.append(town["bob"].sees("alice").online)
+            assert town["alice"].device.looked_lt == FIRST + day
+        await town.end()
+        return seen
+
+    assert asyncio.run(whole()) == [True, True]
+
+
+@pytest.mark.parametrize("slowest", [0.1, 0.9])
+def test_a_walk_is_whole_when_answers_take_their_time(monkeypatch, slowest):
+    """A part of the least time between its lookups, in two exchanges."""
+
+    async def whole():
+        town = Town(["alice"], retain=16, lt_ms=21_600_000, st_ms=900_000)
+        config, alice, least = town.room.config, town["alice"], 450.0 / 61
+        for day in range(15):
+            town.clock._now = start_of(config, Kind.LT, FIRST + day) + 1.0
+            town.room.table(Kind.LT, FIRST + day)
+        exchange = scripted._Recorded.exchange
+
+        async def slow(self, method, path, body, limit):
+            if "/pir/" in path or "/manifest/" in path:
+                wait = slowest * least / 2
+                await town.clock.sleep_until(town.clock.now() + wait)
+            return await exchange(self, method, path, body, limit)
+
+        monkeypatch.setattr(scripted._Recorded, "exchange", slow)
+        await town.until(FIRST + 14, 5000.0)
+        alice.start()
+        await town.until(FIRST + 14, 5000.0 + 1200.0)
+        await alice.end()
+        return alice.device
+
+    device = asyncio.run(whole())
+    assert (device.looked_lt, device.client.last_lt) == (FIRST + 14, FIRST + 14)
 
 
 def test_a_mistake_of_the_program_ends_the_agent_loudly():
@@ -306,3 +380,5 @@ def test_a_newcomer_whose_first_requests_fail_is_right_the_same_day():
     for person in town.people.values():
         roles = {(p.role, p.day) for p in person.device.wallet.purses}
         assert {(1, FIRST), (2, FIRST), (16, FIRST), (17, FIRST)} <= roles
+        done = [news for news in person.news if news.what == "lookup"]
+        assert any((n.kind, n.word) == (Kind.LT, "complete") for n in done)

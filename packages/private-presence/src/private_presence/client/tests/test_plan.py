@@ -3,7 +3,9 @@
 import hashlib
 import inspect
 from collections import Counter
+from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +52,9 @@ def test_an_lt_plan_keeps_its_bounds(config, seed, part, gap):
     assert steps == sorted(steps, key=lambda step: step.when)
     for step in steps:
         assert begin <= step.when
-        assert len(step.repeats) == REPEATS
+        lookup = step.action is Action.LOOKUP
+        assert len(step.repeats) == REPEATS or (lookup and len(step.repeats) > REPEATS)
+        assert step.repeats[-1] < start + length or not step.repeats[REPEATS:]
         assert list(step.repeats) == sorted(step.repeats)
         assert step.when <= step.repeats[0] + 1e-3
         if step.action is Action.REGISTER:
@@ -76,6 +80,51 @@ def test_an_st_plan_keeps_its_bounds(config, seed, part):
             assert step.when < window(config, Kind.ST, t + 1)[1]
         else:
             assert (step.action, step.epoch) == (Action.LOOKUP, t)
+
+
+@pytest.mark.parametrize("hour", [0.1, 6, 12, 18, 20.5, 21, 22, 23])
+def test_who_comes_late_registers_soon_at_whatever_hour(hour):
+    config, epoch = CONFIGS[0], 500
+    begin = start_of(config, Kind.LT, epoch) + 3600 * hour
+    closes = window(config, Kind.LT, epoch + 1)[1]
+    places = []
+    for i in range(100):
+        steps = plan_lt(config, epoch, begin, epoch - 1, seed_of(i))
+        (sent,) = [s for s in steps if s.action is Action.REGISTER]
+        asked = [s.when for s in steps if s.action is Action.LOOKUP]
+        assert max(asked) < sent.when < begin + 5400.0
+        assert sent.repeats[-1] <= closes - patience(config)
+        places.append(sent.when - begin)
+    assert max(places) - min(places) > 600.0  # spread, as far as there is time
+
+
+@given(configs, seeds, st.sampled_from([0, 0.3]), st.integers(0, 40))
+@settings(max_examples=60, deadline=None)
+def test_the_lookups_of_a_walk_go_out_one_after_another(config, seed, part, gap):
+    epoch, day = 1000, config.lt_ms / 1000
+    begin = start_of(config, Kind.LT, epoch) + part * day
+    steps = plan_lt(config, epoch, begin, epoch - gap, seed)
+    walk = [step for step in steps if step.action is Action.LOOKUP]
+    assert [step.epoch for step in walk] == sorted(step.epoch for step in walk)
+    rounds = list(zip(*[(step.when, *step.repeats) for step in walk], strict=True))
+    for i, times in enumerate(rounds):
+        apart = [b - a for a, b in pairwise(times)]
+        least = first_span(config) / (80 if i == 0 else 400)
+        assert min(apart) > least
+    for before, after in pairwise(rounds):
+        assert before[-1] <= after[0] + 1e-3
+
+
+def test_lookups_that_failed_are_tried_again_over_the_day():
+    config, epoch = CONFIGS[0], 500
+    start = start_of(config, Kind.LT, epoch)
+    steps = plan_lt(config, epoch, start, epoch - 1, seed_of(1))
+    for step in steps:
+        if step.action is Action.LOOKUP:
+            hours = [round((when - start) / 3600, 1) for when in step.repeats]
+            assert len(hours) == 8
+            assert hours[2] < 0.9
+            assert hours[-2] > 10
 
 
 def test_no_function_of_the_plan_can_see_a_friend_or_a_result():
