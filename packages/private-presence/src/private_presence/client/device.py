@@ -9,6 +9,7 @@ from private_presence.primitives.secret import Secret
 from private_presence.protocol.client import Client, new_client
 from private_presence.protocol.codec import decode_record, encode_record
 from private_presence.protocol.config import Config
+from private_presence.protocol.receipt import Answer, decode_receipt
 
 __all__ = [
     "MAX_DEVICE_SIZE",
@@ -147,6 +148,13 @@ class Parcel:
     token: Secret = field(repr=False)
     withdraws: bool = False
     receipt: bytes = field(default=b"", repr=False)
+
+    @property
+    def accepted(self) -> bool:
+        """The registrar said that it has the record."""
+        if not self.receipt:
+            return False
+        return decode_receipt(self.receipt).answer is Answer.ACCEPTED
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import time
 from private_presence.client.summary import FriendLine, Summary
 from private_presence.client.troubles import Trouble
 
-__all__ = ["changes", "clock", "lines", "own_line"]
+__all__ = ["alarm_line", "changes", "clock", "failed_line", "lines", "own_line"]
 
 
 def clock(when: float) -> str:
@@ -83,13 +83,47 @@ def lines(summary: Summary) -> list[str]:
     """
     width = max((len(friend.name) for friend in summary.friends), default=0)
     friends = [_line(friend, width) for friend in summary.friends]
-    alarms = [f"Alarm: {sentence}" for sentence in summary.alarms]
-    failed = [_failed(trouble) for trouble in summary.troubles]
+    alarms = [alarm_line(sentence) for sentence in summary.alarms]
+    failed = [failed_line(trouble) for trouble in summary.troubles]
     friends = friends or ["You read nobody yet."]
     return [own_line(summary), *friends, *failed, *alarms]
 
 
-def _failed(trouble: Trouble) -> str:
+def alarm_line(sentence: str) -> str:
+    """Write an alarm.
+
+    Parameters
+    ----------
+    sentence : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> alarm_line("a lookup server answers wrongly")
+    'Alarm: a lookup server answers wrongly'
+    """
+    return f"Alarm: {sentence}"
+
+
+def failed_line(trouble: Trouble) -> str:
+    """Write what lately failed.
+
+    Parameters
+    ----------
+    trouble : Trouble
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> failed_line(Trouble("the day's keys: nobody answers", 0.0))
+    "Failed at never: the day's keys: nobody answers"
+    """
     return f"Failed at {clock(trouble.when)}: {trouble.sentence}"
 
 
@@ -134,9 +168,9 @@ def changes(before: Summary | None, after: Summary) -> list[str]:
     if own_line(before) != own_line(after):
         result = [own_line(after), *result]
     known = {trouble.sentence for trouble in before.troubles}
-    failed = [_failed(t) for t in after.troubles if t.sentence not in known]
+    failed = [failed_line(t) for t in after.troubles if t.sentence not in known]
     fresh = [sentence for sentence in after.alarms if sentence not in before.alarms]
-    return [*result, *failed, *(f"Alarm: {sentence}" for sentence in fresh)]
+    return [*result, *failed, *map(alarm_line, fresh)]
 
 
 def _differs(friend: FriendLine, old: dict[str, FriendLine]) -> bool:

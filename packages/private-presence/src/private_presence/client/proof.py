@@ -192,9 +192,7 @@ def with_dropped(device: Device, setting: Setting, after: Client, epoch: int) ->
 
 def _acknowledged(config: Config, parcel: Parcel, circle: int, epoch: int) -> bool:
     mine = (parcel.kind, parcel.epoch, parcel.circle) == (Kind.LT, epoch, circle)
-    if not mine or parcel.withdraws or not parcel.receipt:
-        return False
-    return decode_receipt(parcel.receipt).answer is Answer.ACCEPTED
+    return mine and not parcel.withdraws and parcel.accepted
 
 
 def _taken_back(parcel: Parcel, circle: int, epoch: int) -> bool:

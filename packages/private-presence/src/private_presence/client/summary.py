@@ -12,20 +12,29 @@ from private_presence.protocol.config import Config
 from private_presence.protocol.epochs import Kind, epoch_at, lt_of_st, start_of
 from private_presence.protocol.membership import can_invite, shown_exclusions
 from private_presence.protocol.publish_st import why_invisible
-from private_presence.protocol.receipt import Answer, decode_receipt
 
-__all__ = ["FriendLine", "ReaderLine", "Summary", "may_invite", "readers", "summary"]
+__all__ = [
+    "ADVICE",
+    "FriendLine",
+    "ReaderLine",
+    "Summary",
+    "may_invite",
+    "readers",
+    "summary",
+]
 
 # A record says that somebody was there when its window was open: it is believed in its
 # epoch and, until that one's lookup is done, in the next.
 FRESH = 1
 
-# Why a client that is not active registers nothing, and what to do.
+# Why a client that is not active registers nothing, and what to do about it.
 PHASES = {
-    "restored": "this device was restored: stay online, and it finds out where its keys "
-    "are",
-    "rekey": "this device cannot find its keys: run presence rekey, and invite everybody "
-    "again",
+    "restored": "this device was restored",
+    "rekey": "this device cannot find its keys",
+}
+ADVICE = {
+    "restored": "stay online, and it finds out where its keys are",
+    "rekey": "run presence rekey, and invite everybody again",
 }
 
 
@@ -166,10 +175,12 @@ def summary(device: Device, config: Config, now: float) -> Summary:
     sights = {sight.name: sight for sight in device.sights}
     names = sorted(friend.name for friend in device.client.friends)
     lines = [_friend(config, name, sights.get(name), t) for name in names]
-    why = _why(device, config, t)
+    circles = range(len(device.client.circles))
+    reasons = [_circle_why(device, config, index, t) for index in circles]
+    why = _why(device, reasons)
     return Summary(
         tuple(lines),
-        0 if why else _who_can_see(device, config, t),
+        0 if why else _who_can_see(device, reasons),
         not why,
         why,
         device.client.phase,
@@ -206,15 +217,14 @@ def _minute(when_ms: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when_ms / 1000))
 
 
-def _why(device: Device, config: Config, t: int) -> str:
+def _why(device: Device, reasons: list[str]) -> str:
     if not device.account:
         return "this device is not enrolled"
-    if device.client.phase != "active":
-        return PHASES[device.client.phase]
+    phase = device.client.phase
+    if phase != "active":
+        return f"{PHASES[phase]}: {ADVICE[phase]}"
     if not device.wish.visible:
         return "this device is not online"
-    circles = range(len(device.client.circles))
-    reasons = [_circle_why(device, config, index, t) for index in circles]
     return "" if "" in reasons else reasons[0]
 
 
@@ -236,17 +246,12 @@ def _circle_why(device: Device, config: Config, index: int, t: int) -> str:
 
 def _accepted(device: Device, t: int, index: int) -> bool:
     parcel = parcel_of(device, Kind.ST, t, index)
-    if parcel is None or not parcel.receipt:
-        return False
-    return decode_receipt(parcel.receipt).answer is Answer.ACCEPTED
+    return parcel is not None and parcel.accepted
 
 
-def _who_can_see(device: Device, config: Config, t: int) -> int:
-    chains = [
-        circle.st
-        for index, circle in enumerate(device.client.circles)
-        if not _circle_why(device, config, index, t)
-    ]
+def _who_can_see(device: Device, reasons: list[str]) -> int:
+    pairs = zip(device.client.circles, reasons, strict=True)
+    chains = [circle.st for circle, reason in pairs if not reason]
     return sum(len(chain.holders) for chain in chains if chain)
 
 

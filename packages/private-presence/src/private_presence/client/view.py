@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from private_presence.client.lines import clock, own_line
+from private_presence.client.lines import alarm_line, clock, failed_line, own_line
 from private_presence.client.summary import FriendLine, Summary
 
 __all__ = ["render"]
@@ -67,12 +67,9 @@ def _cells(friend: FriendLine) -> tuple[Text, ...]:
 
 def _failed(summary: Summary) -> list[Text]:
     causes = summary.troubles[:MAX_ALARMS]
-    return [
-        Text(f"Failed at {clock(trouble.when)}: {trouble.sentence}", style="yellow")
-        for trouble in causes
-    ]
+    return [Text(failed_line(trouble), style="yellow") for trouble in causes]
 
 
 def _alarms(summary: Summary) -> list[Text]:
     recent = summary.alarms[-MAX_ALARMS:]
-    return [Text(f"Alarm: {sentence}", style="bold red") for sentence in recent]
+    return [Text(alarm_line(sentence), style="bold red") for sentence in recent]

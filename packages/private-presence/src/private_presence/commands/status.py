@@ -6,7 +6,7 @@ from pathlib import Path
 
 from private_presence.client.device import Alarm, Device
 from private_presence.client.lines import lines
-from private_presence.client.summary import summary
+from private_presence.client.summary import ADVICE, summary
 from private_presence.commands._people import (
     add_home,
     device_in,
@@ -59,8 +59,9 @@ def _status(args: Namespace) -> int:
     say(f"Deployment {deployment.config.dep_id.hex()}, home {home.folder}")
     for line in lines(summary(device, deployment.config, now())):
         say(line)
-    if device.client.phase != "active":
-        say(f"This device is in phase {device.client.phase}: {_advice(device)}.")
+    phase = device.client.phase
+    if phase != "active":
+        say(f"This device is in phase {phase}: {ADVICE[phase]}.")
     connected = device.connected_ms / 1000
     say(f"Last lookup: {moment(connected) if connected else 'never'}.")
     if args.clear_alarms:
@@ -81,9 +82,3 @@ def _write_evidence(device: Device, folder: Path) -> int:
     say(f"Wrote {len(device.evidence)} files: what servers signed, and of you at most")
     say("one blinded key of one epoch in each.")
     return 0
-
-
-def _advice(device: Device) -> str:
-    if device.client.phase == "rekey":
-        return "run presence rekey, and invite everybody again"
-    return "stay online, and it finds out where its keys are"

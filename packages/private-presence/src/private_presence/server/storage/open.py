@@ -9,7 +9,7 @@ from private_presence.errors import InputError
 from private_presence.server.storage._places import PostgresPlaces, SqlitePlaces
 from private_presence.server.storage._sql import SqlStorage
 
-__all__ = ["FORM", "open_storage", "parse_storage"]
+__all__ = ["open_storage", "parse_storage"]
 
 # The URL itself is never repeated: it may hold a password.
 FORM = "sqlite:///folder or postgresql://user@host/database?files=folder"
